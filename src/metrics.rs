@@ -1,0 +1,102 @@
+//! Counters of what the stack does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A snapshot of the counters; see [`Counters::snapshot`].
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Metrics {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        #[derive(Debug, Default)]
+        struct Inner {
+            $($name: Counter,)*
+        }
+
+        impl Counters {
+            /// The counters as they stand. Each is read by itself: a snapshot taken under load may be between
+            /// two counts that belong together.
+            pub fn snapshot(&self) -> Metrics {
+                Metrics { $($name: self.inner.$name.value(),)* }
+            }
+
+            $(pub(crate) fn $name(&self) -> &Counter { &self.inner.$name })*
+        }
+    };
+}
+
+counters! {
+    /// Connection attempts begun.
+    dials_started,
+    /// Connection attempts that gave a connection.
+    dials_succeeded,
+    /// Connection attempts that failed.
+    dials_failed,
+    /// Requests that found another request's connection attempt under way and waited for it.
+    dials_shared,
+    /// Requests refused at once because their node's last connection attempt had just failed.
+    dials_refused,
+    /// Requests that found a connection ready.
+    cache_hits,
+    /// Connections evicted because they were found closed.
+    evicted_closed,
+    /// Connections evicted because nothing arrived on them while replies were due.
+    evicted_stalled,
+    /// Connections drained because their node left the cluster.
+    evicted_departed,
+    /// Connections drained because nobody asked for them.
+    evicted_idle,
+    /// Connections in the cache now.
+    open_connections,
+    /// `MOVED` redirects followed.
+    redirects_moved,
+    /// `ASK` redirects followed.
+    redirects_ask,
+    /// Topology refreshes that gave a new view.
+    refreshes_succeeded,
+    /// Topology refreshes in which no node gave a usable view.
+    refreshes_failed,
+    /// Attempts beyond a request's first.
+    retries,
+    /// Retries not made because the retry budget was empty.
+    retries_withheld,
+    /// Requests whose deadline passed.
+    timeouts,
+}
+
+/// The counters of one stack, shared by its layers. Cheap to clone.
+///
+/// Each layer counts in counters of its own unless given others; the default stack shares one.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    inner: Arc<Inner>,
+}
+
+impl Counters {
+    /// Counters at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// One count. Relaxed throughout: counts order nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
