@@ -1,0 +1,111 @@
+//! The error reply of a server.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::error::Delivery;
+
+/// An error reply, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
+///
+/// Its first word, the [`code`](ServerError::code), is what programs look at; the rest is for people.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerError {
+    line: Bytes,
+}
+
+impl ServerError {
+    /// An error reply with this text, code first, without the leading `-`.
+    pub fn new(line: impl Into<Bytes>) -> Self {
+        Self { line: line.into() }
+    }
+
+    /// The first word, such as `WRONGTYPE`; empty if it is not text.
+    pub fn code(&self) -> &str {
+        let end = memchr::memchr(b' ', &self.line).unwrap_or(self.line.len());
+        std::str::from_utf8(&self.line[..end]).unwrap_or_default()
+    }
+
+    /// The bytes after the code.
+    pub fn message(&self) -> &[u8] {
+        memchr::memchr(b' ', &self.line).map_or(&[], |space| &self.line[space + 1..])
+    }
+
+    /// The whole text, as sent.
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.line
+    }
+
+    /// [`Delivery::NotApplied`] where the code says that the server refused the command before it touched any
+    /// data; [`Delivery::Unknown`] for all others, and for every error out of a script or function, which may
+    /// have failed halfway.
+    pub fn delivery(&self) -> Delivery {
+        // Redis 7 and Valkey pass on the code of the call that failed, and add where: the script had been running.
+        if memchr::memmem::find(&self.line, b" script: ").is_some() {
+            return Delivery::Unknown;
+        }
+        match self.code() {
+            "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING"
+            | "READONLY" | "CROSSSLOT" | "NOAUTH" | "NOPERM" | "WRONGPASS" | "NOPROTO" | "BUSY"
+            | "OOM" | "MISCONF" | "NOREPLICAS" | "NOSCRIPT" | "EXECABORT" | "WRONGTYPE" => {
+                Delivery::NotApplied
+            }
+            _ => Delivery::Unknown,
+        }
+    }
+}
+
+impl std::error::Error for ServerError {}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Servers repeat the first arguments of a command they do not know: a value, perhaps.
+        let text = String::from_utf8_lossy(&self.line);
+        f.write_str(
+            text.split(", with args beginning with:")
+                .next()
+                .unwrap_or_default(),
+        )
+    }
+}
+
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerError({:?})", self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_out_of_a_script_may_have_been_applied() {
+        let refused = ServerError::new("WRONGTYPE Operation against a key");
+        assert_eq!(refused.delivery(), Delivery::NotApplied);
+        let halfway = ServerError::new(
+            "WRONGTYPE Operation against a key script: 6f0a3c, on @user_script:1.",
+        );
+        assert_eq!(halfway.delivery(), Delivery::Unknown);
+    }
+
+    #[test]
+    fn an_unknown_command_does_not_show_its_arguments() {
+        let error = ServerError::new(
+            "ERR unknown command 'SETT', with args beginning with: 'key' 'secret'",
+        );
+        assert_eq!(error.to_string(), "ERR unknown command 'SETT'");
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn the_code_is_the_first_word() {
+        let error = ServerError::new("MOVED 12182 10.0.0.1:7000");
+        assert_eq!(error.code(), "MOVED");
+        assert_eq!(error.message(), b"12182 10.0.0.1:7000");
+        assert_eq!(ServerError::new("BUSY").code(), "BUSY");
+        assert_eq!(ServerError::new("BUSY").message(), b"");
+        assert_eq!(ServerError::new("").code(), "");
+        assert_eq!(ServerError::new(&b"\xff x"[..]).code(), "");
+    }
+}
