@@ -1,0 +1,367 @@
+//! The task that owns the socket.
+//!
+//! It reads and writes in one future, so that neither waits for the other, and is woken by the socket, by the
+//! first command after it ran dry, and by the stall timer.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::queue::{Entry, Queue, Taken};
+use super::read_buffer::ReadBuffer;
+use super::reply::Promise;
+use super::stall::StallTimer;
+use super::write_buffer::WriteBuffer;
+use crate::command::{BlockTime, Command};
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::resp::Decoder;
+use crate::value::Value;
+
+/// No more commands are encoded while this many bytes wait for the socket: those that are not can still be
+/// withdrawn by their callers.
+const WRITE_BUFFER: usize = 256 * 1024;
+
+/// After this many reads in a row it is time to write: input without end must not keep commands waiting.
+const READS: usize = 32;
+
+pub(super) struct Driver<IO> {
+    io: IO,
+    queue: Arc<Queue>,
+    /// Taken from the queue, not yet encoded.
+    taken: VecDeque<Entry>,
+    write_buffer: WriteBuffer,
+    /// Encoded, not yet answered, in the order of their replies.
+    in_flight: VecDeque<InFlight>,
+    read_buffer: ReadBuffer,
+    /// What the handshake left unread has yet to be looked at.
+    has_unread: bool,
+    /// Bytes encoded since the connection began.
+    encoded: u64,
+    /// Bytes written since the connection began.
+    written: u64,
+    /// Replies read since the last flush: how many callers may be about to send their next command.
+    answered: usize,
+    has_yielded: bool,
+    /// The socket may hold back bytes that it was given, as a TLS stream does.
+    is_unflushed: bool,
+    /// The socket took nothing the last time.
+    is_blocked: bool,
+    stall: StallTimer,
+}
+
+struct InFlight {
+    /// `None` for the reply to an `ASKING`, which nobody waits for.
+    promise: Option<Promise>,
+    /// The position of its first byte, as counted by `Driver::encoded`.
+    start: u64,
+    bytes: usize,
+    /// Its caller is prepared to hear nothing for longer than a stall would take.
+    may_be_silent: bool,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
+    pub(super) fn new(
+        io: IO,
+        queue: Arc<Queue>,
+        decoder: Decoder,
+        unread: BytesMut,
+        stall: StallTimer,
+    ) -> Self {
+        Self {
+            io,
+            queue,
+            taken: VecDeque::new(),
+            write_buffer: WriteBuffer::default(),
+            in_flight: VecDeque::new(),
+            has_unread: !unread.is_empty(),
+            read_buffer: ReadBuffer::new(decoder, unread),
+            encoded: 0,
+            written: 0,
+            answered: 0,
+            has_yielded: false,
+            is_unflushed: false,
+            is_blocked: false,
+            stall,
+        }
+    }
+
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            if self.poll_read(cx)? {
+                cx.waker().wake_by_ref();
+            }
+            let taken = self.fill(cx);
+            if self.write_buffer.is_empty() && !self.is_unflushed {
+                return match taken {
+                    Taken::Finished if self.in_flight.is_empty() => {
+                        // Whatever the peer makes of it, nothing is left to lose.
+                        let _ = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
+                        Poll::Ready(Ok(()))
+                    }
+                    _ => self.poll_stalled(cx).map(Err),
+                };
+            }
+            if self.expects_more() && !self.has_yielded {
+                self.has_yielded = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match self.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    // The peer may have answered something before it left.
+                    for _ in 0..READS {
+                        if !self.poll_read(cx)? {
+                            break;
+                        }
+                    }
+                    return Poll::Ready(Err(lost("writing to the connection failed", error)));
+                }
+                Poll::Pending => return self.poll_stalled(cx).map(Err),
+            }
+            self.has_yielded = false;
+            self.answered = 0;
+        }
+    }
+
+    /// True while other callers are likely to add to what is about to be written. One yield to the scheduler
+    /// lets them: on a busy connection that is worth far more than the write costs to wait. Alone, it would
+    /// only add latency.
+    fn expects_more(&self) -> bool {
+        self.answered > 1 || self.in_flight.len() > 1
+    }
+
+    /// Takes commands from the queue and encodes them, as far as the write buffer goes.
+    fn fill(&mut self, cx: &Context<'_>) -> Taken {
+        let mut skipped = (0, 0);
+        let was_idle = self.in_flight.is_empty();
+        let outcome = loop {
+            if self.write_buffer.len() >= WRITE_BUFFER {
+                break Taken::Some;
+            }
+            let Some(Entry { command, promise }) = self.taken.pop_front() else {
+                match self.queue.take(&mut self.taken, cx.waker()) {
+                    Taken::Some => continue,
+                    outcome => break outcome,
+                }
+            };
+            let bytes = command.encoded_len();
+            if !promise.take() {
+                skipped.0 += 1;
+                skipped.1 += bytes;
+                continue;
+            }
+            let start = self.encoded;
+            let before = self.write_buffer.len();
+            self.write_buffer.encode(&command);
+            self.encoded += (self.write_buffer.len() - before) as u64;
+            if command.is_asking() {
+                self.in_flight.push_back(InFlight {
+                    promise: None,
+                    start,
+                    bytes: 0,
+                    may_be_silent: false,
+                });
+            }
+            self.in_flight.push_back(InFlight {
+                promise: Some(promise),
+                start,
+                bytes,
+                may_be_silent: self.may_be_silent(&command),
+            });
+        };
+        if skipped.0 > 0 {
+            self.queue.release(skipped.0, skipped.1);
+        }
+        if was_idle && !self.in_flight.is_empty() {
+            self.stall.restart();
+        }
+        outcome
+    }
+
+    /// True if the command may block on the server, or its caller gave it, by itself and with somebody who keeps
+    /// the time, longer than a stall takes.
+    fn may_be_silent(&self, command: &Command) -> bool {
+        let is_patient = |timeout| self.stall.is_shorter_than(timeout);
+        command.block_time() != BlockTime::NotBlocking
+            || command.deadline().is_some() && command.own_timeout().is_some_and(is_patient)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.write_buffer.is_empty() {
+            let Poll::Ready(written) = self.write_buffer.poll_write(cx, &mut self.io) else {
+                self.is_blocked = true;
+                return Poll::Pending;
+            };
+            self.written += written? as u64;
+            self.is_unflushed = true;
+            if std::mem::take(&mut self.is_blocked) {
+                // The peer has taken what was before this: it is alive, and a large command may take it long.
+                // A write that never had to wait proves nothing.
+                self.stall.restart();
+            }
+        }
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads what there is, and hands out the replies. True if there may be more to read at once.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        if std::mem::take(&mut self.has_unread) {
+            self.hand_out()?;
+        }
+        for _ in 0..READS {
+            match self.read_buffer.poll_read(cx, &mut self.io) {
+                Poll::Ready(Ok(0)) => return Err(self.closed_by_peer()),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    return Err(lost("reading from the connection failed", error));
+                }
+                Poll::Pending => return Ok(false),
+            }
+            self.stall.restart();
+            self.hand_out()?;
+        }
+        Ok(true)
+    }
+
+    /// Decodes what was read, and gives each reply to whom it is for.
+    fn hand_out(&mut self) -> Result<(), Error> {
+        let mut released = (0, 0);
+        let outcome = loop {
+            match self.read_buffer.decode() {
+                Ok(Some(Value::Push(_))) => tracing::trace!("push message ignored"),
+                Ok(Some(value)) => {
+                    let Some(answered) = self.pop_written() else {
+                        break Err(Error::new(
+                            ErrorKind::Protocol,
+                            "the server sent a reply that no command asked for",
+                        ));
+                    };
+                    if let Some(promise) = answered.promise {
+                        released.0 += 1;
+                        released.1 += answered.bytes;
+                        promise.fulfil(Ok(value));
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => {
+                    break Err(Error::new(
+                        ErrorKind::Protocol,
+                        "the server sent something that is not RESP",
+                    )
+                    .with_source(error));
+                }
+            }
+        };
+        self.answered += released.0;
+        if released.0 > 0 {
+            self.queue.release(released.0, released.1);
+        }
+        outcome
+    }
+
+    /// The command that the next reply is for. One of which no byte is written cannot be.
+    fn pop_written(&mut self) -> Option<InFlight> {
+        let first = self.in_flight.front()?;
+        (first.start < self.written).then(|| self.in_flight.pop_front())?
+    }
+
+    fn closed_by_peer(&self) -> Error {
+        let message = if self.in_flight.is_empty() && self.read_buffer.is_empty() {
+            "the server closed the connection"
+        } else {
+            "the server closed the connection before the reply"
+        };
+        Error::new(ErrorKind::Connection, message)
+    }
+
+    /// Ready once nothing has arrived for too long although replies are due.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let elapsed = ready!(self.stall.poll_elapsed(cx, !self.in_flight.is_empty()));
+        // Replies come in order, so only the first command in flight can explain the silence.
+        let is_excused = self.in_flight.front().is_some_and(|first| {
+            let promise = first.promise.as_ref();
+            first.may_be_silent && promise.is_some_and(|promise| !promise.is_abandoned())
+        });
+        if is_excused {
+            // Its caller still waits for it.
+            self.stall.restart();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Error::new(
+            ErrorKind::Timeout,
+            format!("nothing arrived on the connection for {elapsed:?} although replies were due"),
+        ))
+    }
+}
+
+impl<IO> Driver<IO> {
+    /// Ends the connection, and tells everyone who waits how far their command got.
+    fn fail(&mut self, error: Error) {
+        let error = error.with_node(self.queue.addr().clone());
+        let not_sent = error.with_delivery(Delivery::NotSent);
+        let unknown = not_sent.clone().with_delivery(Delivery::Unknown);
+        let pending = self.queue.close(not_sent.clone());
+        for InFlight { promise, start, .. } in self.in_flight.drain(..) {
+            let error = if start < self.written {
+                &unknown
+            } else {
+                &not_sent
+            };
+            if let Some(promise) = promise {
+                promise.fulfil(Err(error.clone()));
+            }
+        }
+        for Entry { promise, .. } in self.taken.drain(..).chain(pending) {
+            promise.fulfil(Err(not_sent.clone()));
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let error = match ready!(self.poll_drive(cx)) {
+            Ok(()) => Error::new(
+                ErrorKind::Shutdown,
+                "the connection was closed, having no handle left",
+            ),
+            Err(error) => {
+                let addr = self.queue.addr();
+                tracing::debug!(
+                    server.address = addr.host(),
+                    server.port = addr.port(),
+                    in_flight = self.in_flight.len(),
+                    %error,
+                    "connection lost"
+                );
+                error
+            }
+        };
+        self.fail(error);
+        Poll::Ready(())
+    }
+}
+
+impl<IO> Drop for Driver<IO> {
+    fn drop(&mut self) {
+        // The runtime is shutting down, unless the driver has ended by itself and nobody waits any more.
+        self.fail(Error::new(
+            ErrorKind::Shutdown,
+            "the runtime of the connection was shut down",
+        ));
+    }
+}
+
+fn lost(what: &'static str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Connection, what).with_source(error)
+}

@@ -1,0 +1,84 @@
+//! The future of one command.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::reply::Reply;
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::value::Value;
+
+/// The response future of a [`Connection`](super::Connection).
+///
+/// # Cancel safety
+///
+/// Dropped before the command is written, the command never is. Dropped later, the reply is read and discarded;
+/// the command may be applied.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture(State);
+
+#[derive(Debug)]
+enum State {
+    /// The command was queued.
+    Waiting {
+        reply: Reply,
+        deadline: Option<Instant>,
+        has_polled: bool,
+    },
+    /// The command was refused.
+    Refused(Option<Error>),
+}
+
+impl ResponseFuture {
+    pub(super) fn waiting(reply: Reply, deadline: Option<Instant>) -> Self {
+        Self(State::Waiting {
+            reply,
+            deadline,
+            has_polled: false,
+        })
+    }
+
+    pub(super) fn refused(error: Error) -> Self {
+        Self(State::Refused(Some(error)))
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Value, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Refused(error) => {
+                Poll::Ready(Err(error.take().expect("polled after it was ready")))
+            }
+            State::Waiting {
+                reply,
+                deadline,
+                has_polled,
+            } => {
+                if let Poll::Ready(result) = Pin::new(&mut *reply).poll(cx) {
+                    return Poll::Ready(result);
+                }
+                // A request is polled again without a reply mostly because its deadline has passed, and the
+                // clock is not worth a look before.
+                let is_first = !std::mem::replace(has_polled, true);
+                match deadline {
+                    Some(deadline) if !is_first && Instant::now() >= *deadline => {
+                        Poll::Ready(Err(expired(reply.abandon())))
+                    }
+                    _ => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+fn expired(delivery: Delivery) -> Error {
+    let message = match delivery {
+        Delivery::NotSent => "the deadline passed before the command could be written",
+        _ => "the deadline passed before the reply",
+    };
+    Error::new(ErrorKind::Timeout, message).with_delivery(delivery)
+}

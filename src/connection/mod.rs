@@ -1,0 +1,181 @@
+//! A [`Connection`] to one node: multiplexed, auto-pipelined, cheap to clone.
+//!
+//! Many callers share one socket. Commands go out in the order in which they were called, as many in one write
+//! as have come together, and replies are matched to them by position. A task of the connection's own, the
+//! driver, reads and writes; it ends when the last handle is dropped and what was in flight is answered, or
+//! when the connection is lost.
+//!
+//! Rules that never break:
+//!
+//! - A caller that goes away leaves its place: its late reply is read and dropped. If its command was not yet
+//!   written, it never is.
+//! - A command is written whole, or the connection ends. `ASKING` and its command are adjacent.
+//! - When the connection ends, each caller learns whether its command was [sent](crate::Delivery). Replies that
+//!   were read are delivered.
+//! - Reading never waits for writing, nor writing for reading.
+//! - Commands and bytes in flight are [bounded](Config). While a bound is reached, `poll_ready` is pending.
+//! - Anything malformed ends the connection.
+//!
+//! # Readiness
+//!
+//! `poll_ready` reserves nothing. Callers that were told at the same moment that the connection is ready may
+//! exceed the bounds by their number, up to twice the bound on commands; beyond that, calls are refused. An error
+//! means that the connection is finished.
+//!
+//! # When not to use it
+//!
+//! Commands that change the state of a connection (`SUBSCRIBE`, `MULTI`, `SELECT`, ...) are refused: it has
+//! other users. Blocking commands such as `BLPOP` are accepted, but **the server answers nothing else on this
+//! connection while one blocks**: use a short block time, or a client of their own, for them.
+
+mod config;
+mod driver;
+pub mod future;
+pub(crate) mod handshake;
+mod queue;
+mod read_buffer;
+mod refused;
+mod reply;
+mod stall;
+mod write_buffer;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::futures::OwnedNotified;
+use tower::Service;
+
+pub use self::config::Config;
+use self::driver::Driver;
+use self::future::ResponseFuture;
+use self::queue::{Queue, State};
+use self::stall::StallTimer;
+use crate::addr::NodeAddr;
+use crate::command::Command;
+use crate::error::Error;
+use crate::resp::Decoder;
+use crate::value::Value;
+
+/// A connection to one node. See the [module docs](self).
+pub struct Connection {
+    handle: Arc<Handle>,
+    /// Set while the bounds are reached, to be told when there is room.
+    waiting: Option<Pin<Box<OwnedNotified>>>,
+}
+
+/// What all clones share. Its drop lets the driver end.
+struct Handle {
+    queue: Arc<Queue>,
+}
+
+impl Connection {
+    /// A connection over `io`, on which the handshake is done, and its driver task.
+    ///
+    /// `decoder` is the one the handshake was read with, and `unread` what it has not consumed.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub(crate) fn new<IO>(
+        io: IO,
+        addr: NodeAddr,
+        decoder: Decoder,
+        unread: BytesMut,
+        config: &Config,
+    ) -> Self
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let queue = Arc::new(Queue::new(addr, config));
+        let stall = StallTimer::new(config.stall_timeout);
+        tokio::spawn(Driver::new(io, Arc::clone(&queue), decoder, unread, stall));
+        Self {
+            handle: Arc::new(Handle { queue }),
+            waiting: None,
+        }
+    }
+
+    /// The node this is a connection to.
+    pub fn addr(&self) -> &NodeAddr {
+        self.handle.queue.addr()
+    }
+
+    /// True if the connection is finished.
+    pub fn is_closed(&self) -> bool {
+        self.handle.queue.state() == State::Closed
+    }
+}
+
+// ===== impl Connection =====
+
+impl Service<Command> for Connection {
+    type Response = Value;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let queue = &self.handle.queue;
+        loop {
+            match queue.state() {
+                State::Open => {
+                    self.waiting = None;
+                    return Poll::Ready(Ok(()));
+                }
+                State::Closed => return Poll::Ready(Err(queue.closed())),
+                State::Full => {}
+            }
+            let waiting = self
+                .waiting
+                .get_or_insert_with(|| Box::pin(Arc::clone(&queue.room).notified_owned()));
+            if waiting.as_mut().poll(cx).is_ready() {
+                self.waiting = None;
+            } else if queue.state() == State::Full {
+                // Looked at after registering: room made in between is not missed.
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn call(&mut self, command: Command) -> ResponseFuture {
+        if let Some(refused) = refused::check(&command) {
+            return ResponseFuture::refused(refused);
+        }
+        let deadline = command.deadline();
+        match self.handle.queue.push(command) {
+            Ok(reply) => ResponseFuture::waiting(reply, deadline),
+            Err(error) => ResponseFuture::refused(error),
+        }
+    }
+}
+
+impl Clone for Connection {
+    fn clone(&self) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+            // Readiness is each clone's own.
+            waiting: None,
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("addr", self.addr())
+            .field("state", &self.handle.queue.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue.drain();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! What the handles and the driver of a connection share: the commands not yet taken, and the bounds.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::config::Config;
+use super::reply::{self, Promise, Reply};
+use crate::addr::NodeAddr;
+use crate::command::Command;
+use crate::error::{Error, ErrorKind};
+
+/// A command on its way to the driver.
+pub(super) struct Entry {
+    pub(super) command: Command,
+    pub(super) promise: Promise,
+}
+
+/// The queue in front of the driver.
+pub(super) struct Queue {
+    addr: NodeAddr,
+    max_in_flight: usize,
+    max_bytes: usize,
+    state: AtomicState,
+    /// Told when the state is no longer `Full`.
+    pub(super) room: Arc<Notify>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Takes commands.
+    Open = 0,
+    /// A bound is reached.
+    Full = 1,
+    /// Finished; `Inner::closed` says why.
+    Closed = 2,
+}
+
+/// A copy of the state outside of the lock, so that readiness takes no lock.
+struct AtomicState(AtomicU8);
+
+struct Inner {
+    pending: VecDeque<Entry>,
+    /// Commands queued or written and not yet answered.
+    in_flight: usize,
+    /// Their bytes.
+    bytes: usize,
+    /// The driver's waker while it waits for commands.
+    driver: Option<Waker>,
+    /// No handle is left: what is in flight is answered, then the connection ends.
+    draining: bool,
+    closed: Option<Error>,
+}
+
+/// What the driver got from the queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// More commands.
+    Some,
+    /// None now; the driver will be woken.
+    Nothing,
+    /// None ever again.
+    Finished,
+}
+
+impl Queue {
+    pub(super) fn new(addr: NodeAddr, config: &Config) -> Self {
+        Self {
+            addr,
+            max_in_flight: config.max_in_flight,
+            max_bytes: config.max_bytes,
+            state: AtomicState(AtomicU8::new(State::Open as u8)),
+            room: Arc::new(Notify::new()),
+            inner: Mutex::new(Inner {
+                pending: VecDeque::new(),
+                in_flight: 0,
+                bytes: 0,
+                driver: None,
+                draining: false,
+                closed: None,
+            }),
+        }
+    }
+
+    pub(super) fn addr(&self) -> &NodeAddr {
+        &self.addr
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// Why the connection is finished.
+    pub(super) fn closed(&self) -> Error {
+        let closed = self.inner.lock().closed.clone();
+        closed.unwrap_or_else(|| Error::new(ErrorKind::Connection, "connection closed"))
+    }
+
+    /// Adds a command, also while the queue is full: a few callers may have found it ready at the same time.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is finished, or so full that callers cannot have asked first.
+    pub(super) fn push(&self, command: Command) -> Result<Reply, Error> {
+        let bytes = command.encoded_len();
+        let (promise, reply) = reply::pair();
+        let mut inner = self.inner.lock();
+        if let Some(error) = &inner.closed {
+            return Err(error.clone());
+        }
+        if inner.in_flight >= self.max_in_flight.saturating_mul(2) {
+            return Err(Error::new(
+                ErrorKind::Overloaded,
+                "too many commands in flight on the connection; wait for poll_ready before each call",
+            ));
+        }
+        inner.pending.push_back(Entry { command, promise });
+        inner.in_flight += 1;
+        inner.bytes += bytes;
+        if inner.in_flight >= self.max_in_flight || inner.bytes >= self.max_bytes {
+            self.state.set(State::Full);
+        }
+        let driver = inner.driver.take();
+        drop(inner);
+        // Outside of the lock: it may take a system call, and the driver wants the lock next.
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Ok(reply)
+    }
+
+    /// Moves all commands to `batch`, which is empty. Leaves the driver's waker where there are none.
+    pub(super) fn take(&self, batch: &mut VecDeque<Entry>, driver: &Waker) -> Taken {
+        let mut inner = self.inner.lock();
+        if !inner.pending.is_empty() {
+            std::mem::swap(&mut inner.pending, batch);
+            return Taken::Some;
+        }
+        if inner.draining {
+            return Taken::Finished;
+        }
+        inner.driver = Some(driver.clone());
+        Taken::Nothing
+    }
+
+    /// Takes note that so many commands of so many bytes are no longer in flight.
+    pub(super) fn release(&self, commands: usize, bytes: usize) {
+        let mut inner = self.inner.lock();
+        inner.in_flight -= commands;
+        inner.bytes -= bytes;
+        let has_room = inner.in_flight < self.max_in_flight && inner.bytes < self.max_bytes;
+        if has_room && self.state.get() == State::Full {
+            self.state.set(State::Open);
+            drop(inner);
+            self.room.notify_waiters();
+        }
+    }
+
+    /// How many commands of how many bytes are in flight.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> (usize, usize) {
+        let inner = self.inner.lock();
+        (inner.in_flight, inner.bytes)
+    }
+
+    /// No handle is left.
+    pub(super) fn drain(&self) {
+        let mut inner = self.inner.lock();
+        inner.draining = true;
+        if let Some(driver) = inner.driver.take() {
+            driver.wake();
+        }
+    }
+
+    /// Ends the connection: whoever asks from now on gets `error`. Commands not taken are handed back.
+    pub(super) fn close(&self, error: Error) -> VecDeque<Entry> {
+        let mut inner = self.inner.lock();
+        let pending = std::mem::take(&mut inner.pending);
+        inner.closed.get_or_insert(error);
+        self.state.set(State::Closed);
+        drop(inner);
+        self.room.notify_waiters();
+        pending
+    }
+}
+
+impl AtomicState {
+    fn get(&self) -> State {
+        // Acquire: who sees `Closed` finds the reason, which was stored before.
+        match self.0.load(Ordering::Acquire) {
+            0 => State::Open,
+            1 => State::Full,
+            _ => State::Closed,
+        }
+    }
+
+    fn set(&self, state: State) {
+        self.0.store(state as u8, Ordering::Release);
+    }
+}
