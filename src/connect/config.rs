@@ -1,0 +1,327 @@
+//! How to connect to a node.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::credentials::{Credentials, CredentialsProvider};
+use super::socket::TcpOptions;
+#[cfg(feature = "tls")]
+use super::tls::TlsConfig;
+use super::url::ConnectUrl;
+use crate::connection;
+use crate::error::{Error, ErrorKind};
+
+/// How connections are made. The same for all nodes of a cluster.
+///
+/// How long connecting may take is not in here: that is a timeout layer at the connect seam.
+///
+/// ```
+/// use tower_redis_cluster::connect::{ConnectConfig, Credentials};
+///
+/// let config = ConnectConfig::new()
+///     .credentials(Credentials::new("app", "secret"))
+///     .client_name("checkout");
+/// assert!(!format!("{config:?}").contains("secret"));
+/// ```
+#[derive(Clone)]
+pub struct ConnectConfig {
+    pub(super) credentials: Option<Arc<dyn CredentialsProvider>>,
+    pub(super) client_name: Option<Arc<str>>,
+    pub(super) protocol: Protocol,
+    pub(super) tcp: TcpOptions,
+    pub(super) attempt_delay: Duration,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<TlsConfig>,
+    pub(super) connection: connection::Config,
+}
+
+/// Which version of the protocol to ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RESP3, or RESP2 if the server does not have it.
+    #[default]
+    Resp3,
+    /// RESP2 only: the server is not even asked, for the sake of proxies that close the connection then.
+    Resp2,
+}
+
+/// When TCP asks a silent peer whether it is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// After how long without a byte from the peer; 15 seconds by default.
+    pub idle: Duration,
+    /// How long between one question and the next; 5 seconds by default.
+    pub interval: Duration,
+    /// After how many questions without an answer the connection is closed; 3 by default.
+    pub retries: u32,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(15),
+            interval: Duration::from_secs(5),
+            retries: 3,
+        }
+    }
+}
+
+impl ConnectConfig {
+    /// The defaults: plain TCP, no credentials, RESP3 where the server has it.
+    pub fn new() -> Self {
+        Self {
+            credentials: None,
+            client_name: None,
+            protocol: Protocol::default(),
+            tcp: TcpOptions {
+                nodelay: true,
+                keepalive: Some(Keepalive::default()),
+                user_timeout: Some(Duration::from_secs(30)),
+            },
+            attempt_delay: Duration::from_millis(250),
+            #[cfg(feature = "tls")]
+            tls: None,
+            connection: connection::Config::default(),
+        }
+    }
+
+    /// What a URL says of how to connect: TLS, credentials and parameters, but not the address. See
+    /// [`ConnectUrl`] for its forms. TLS trusts what the system trusts, unless the method `tls` says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the URL is not one, or asks for TLS and the feature `tls` is off, or the system has
+    /// no trusted certificates.
+    pub fn from_url(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::from_urls([url])
+    }
+
+    /// What several URLs say in common; see [`from_url`](Self::from_url).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] also if there is none, or if they differ in anything but the address, since the nodes
+    /// that are discovered later need one answer.
+    pub fn from_urls<I>(urls: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let mut first: Option<ConnectUrl> = None;
+        for url in urls {
+            let url: ConnectUrl = url.as_ref().parse()?;
+            match &first {
+                None => first = Some(url),
+                Some(first) => {
+                    if let Some(difference) = first.disagreement(&url) {
+                        return Err(Error::new(
+                            ErrorKind::Config,
+                            format!("the addresses must agree in how to connect: {difference}"),
+                        )
+                        .with_node(url.addr().clone()));
+                    }
+                }
+            }
+        }
+        let first = first.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "no address to connect to; give one at least",
+            )
+        })?;
+
+        let mut this = Self::new();
+        if let Some(credentials) = first.credentials() {
+            this = this.credentials(credentials.clone());
+        }
+        if let Some(protocol) = first.protocol() {
+            this = this.protocol(protocol);
+        }
+        if let Some(name) = first.client_name() {
+            this = this.client_name(name);
+        }
+        if first.is_tls() {
+            this = this.with_default_tls()?;
+        }
+        Ok(this)
+    }
+
+    #[cfg(feature = "tls")]
+    fn with_default_tls(self) -> Result<Self, Error> {
+        Ok(self.tls(TlsConfig::new()?))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn with_default_tls(self) -> Result<Self, Error> {
+        Err(Error::new(
+            ErrorKind::Config,
+            "the address asks for TLS: enable the feature `tls` of tower-redis-cluster",
+        ))
+    }
+
+    /// Who is asked for the credentials at each handshake: [`Credentials`] that stay the same, or a provider of the
+    /// application's. None unless set.
+    #[must_use]
+    pub fn credentials(mut self, provider: impl CredentialsProvider) -> Self {
+        self.credentials = Some(Arc::new(provider));
+        self
+    }
+
+    /// The password of the servers' `default` user: short for [`credentials`](Self::credentials).
+    #[must_use]
+    pub fn password(self, password: impl Into<String>) -> Self {
+        self.credentials(Credentials::password_only(password))
+    }
+
+    /// The name of the connections in `CLIENT LIST`; none unless set. A name that the server refuses, such as one
+    /// with spaces, is not set.
+    #[must_use]
+    pub fn client_name(mut self, name: impl AsRef<str>) -> Self {
+        self.client_name = Some(name.as_ref().into());
+        self
+    }
+
+    /// Which version of the protocol to ask for; [`Protocol::Resp3`] unless set.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Whether TCP sends at once what is written; true unless set. The connection gathers commands itself, so that
+    /// false gains nothing except in measurements.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.tcp.nodelay = nodelay;
+        self
+    }
+
+    /// When TCP asks a silent peer whether it is still there; [`Keepalive::default`] unless set, `None` for never.
+    ///
+    /// It finds out about a peer that vanished while nothing was asked of it, and keeps firewalls from forgetting the
+    /// connection. Systems take whole seconds only.
+    #[must_use]
+    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
+        self.tcp.keepalive = keepalive.into();
+        self
+    }
+
+    /// How long data may be on its way without an acknowledgement before TCP closes the connection; 30 seconds
+    /// unless set, `None` for the system's own patience of 15 minutes or so.
+    ///
+    /// Keepalive does not help while data is unacknowledged, which is why this has its default: what keepalive
+    /// takes to give up, that is `idle + interval * retries`. On Linux this bounds keepalive too, so that it should
+    /// not be set lower than that sum. Ignored where the system has no `TCP_USER_TIMEOUT`, which is outside of Linux
+    /// and Android.
+    #[must_use]
+    pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.tcp.user_timeout = timeout.into();
+        self
+    }
+
+    /// When a host name has several addresses: how long the next of them waits for the one before; 250 milliseconds
+    /// unless set, as RFC 8305 has it.
+    ///
+    /// The attempts before go on meanwhile, and the first to succeed is taken. One that fails lets the next begin at
+    /// once.
+    #[must_use]
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.attempt_delay = delay;
+        self
+    }
+
+    /// Uses TLS, in this way. Plain TCP unless set. Unix sockets never use it.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<Option<TlsConfig>>) -> Self {
+        self.tls = tls.into();
+        self
+    }
+
+    /// The bounds of each connection.
+    #[must_use]
+    pub fn connection(mut self, config: connection::Config) -> Self {
+        self.connection = config;
+        self
+    }
+}
+
+impl Default for ConnectConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ConnectConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ConnectConfig");
+        debug
+            .field("has_credentials", &self.credentials.is_some())
+            .field("client_name", &self.client_name)
+            .field("protocol", &self.protocol)
+            .field("tcp", &self.tcp)
+            .field("attempt_delay", &self.attempt_delay);
+        #[cfg(feature = "tls")]
+        debug.field("tls", &self.tls);
+        debug.field("connection", &self.connection).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_must_agree_and_the_error_says_in_what() {
+        for (urls, difference) in [
+            (["redis://a", "rediss://b"], "some use TLS"),
+            (
+                ["redis://:secret@a", "redis://b"],
+                "differ in user or password",
+            ),
+            (
+                ["redis://:secret@a", "redis://:secret2@b"],
+                "differ in user or password",
+            ),
+            (
+                ["redis://a?protocol=resp2", "redis://b"],
+                "parameter protocol",
+            ),
+            (
+                ["redis://a?client_name=x", "redis://b?client_name=y"],
+                "parameter client_name",
+            ),
+        ] {
+            let error = ConnectConfig::from_urls(urls).expect_err(difference);
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert_eq!(error.node().map(|node| node.host()), Some("b"));
+            assert!(error.to_string().contains(difference), "{error}");
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+        ConnectConfig::from_urls(["redis://:p@a:1/0", "valkey://:p@b:2"]).expect("they agree");
+        ConnectConfig::from_urls([""; 0]).expect_err("there is none");
+    }
+
+    #[test]
+    fn debug_hides_the_credentials() {
+        let config =
+            ConnectConfig::from_url("redis://app:secret@node?client_name=me").expect("valid");
+        let debug = format!("{config:?}");
+        assert!(
+            !debug.contains("secret") && !debug.contains("app"),
+            "{debug}"
+        );
+        assert!(
+            debug.contains("has_credentials: true") && debug.contains("\"me\""),
+            "{debug}"
+        );
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn tls_without_the_feature_says_which_to_enable() {
+        let error = ConnectConfig::from_url("rediss://node").expect_err("no TLS compiled in");
+        assert!(error.to_string().contains("feature `tls`"), "{error}");
+    }
+}

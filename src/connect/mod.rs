@@ -1,0 +1,267 @@
+//! Connecting: from a [`NodeAddr`] to a [`Connection`], by TCP, TLS or a Unix socket.
+//!
+//! [`Connector`] stands at the bottom of the stack, below the connect seam. It makes one attempt per call: it has no
+//! timeout, no retry and no backoff. Those are layers, and the connection cache's business.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_redis_cluster::connect::ConnectConfig;
+//! use tower_redis_cluster::{Connector, NodeAddr};
+//!
+//! # async fn run() -> Result<(), tower::BoxError> {
+//! let connect = ServiceBuilder::new()
+//!     .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(2)))
+//!     .service(Connector::new(ConnectConfig::from_url("redis://:secret@10.0.0.1")?));
+//! let connection = connect.oneshot(NodeAddr::new("10.0.0.1", 6379)).await?;
+//! # drop(connection);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For another way to the servers, such as a proxy or a tunnel, write a `Service<NodeAddr>` that opens the stream
+//! and hands it to [`handshake_io`].
+
+mod config;
+mod credentials;
+pub mod future;
+mod socket;
+#[cfg(feature = "tls")]
+mod tls;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tower::Service;
+
+pub use self::config::{ConnectConfig, Keepalive, Protocol};
+pub use self::credentials::{Credentials, CredentialsFuture, CredentialsProvider};
+use self::future::ResponseFuture;
+#[cfg(feature = "tls")]
+pub use self::tls::{TlsConfig, TlsConfigBuilder};
+pub use self::url::ConnectUrl;
+use crate::addr::NodeAddr;
+use crate::connection::Connection;
+use crate::connection::handshake::{self, Introduction};
+use crate::error::{Error, ErrorKind};
+
+/// Connects to the node it is called with. See the [module docs](self).
+///
+/// It is always ready. Its errors say at which step connecting failed, are [`NotSent`](crate::Delivery::NotSent) and
+/// name the node; of kind [`Authentication`](ErrorKind::Authentication) if the server wants other credentials.
+///
+/// # Panics
+///
+/// Its futures, outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// Dropping the response future closes whatever it has opened.
+#[derive(Clone)]
+pub struct Connector {
+    config: Arc<ConnectConfig>,
+}
+
+impl Connector {
+    /// A connector with these settings.
+    pub fn new(config: ConnectConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+        }
+    }
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new(ConnectConfig::default())
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("config", &self.config)
+            .finish()
+    }
+}
+
+impl Service<NodeAddr> for Connector {
+    type Response = Connection;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, addr: NodeAddr) -> ResponseFuture {
+        let config = Arc::clone(&self.config);
+        ResponseFuture::new(async move {
+            let connected = connect(addr.clone(), &config).await;
+            connected.map_err(|error| error.with_node(addr))
+        })
+    }
+}
+
+async fn connect(addr: NodeAddr, config: &ConnectConfig) -> Result<Connection, Error> {
+    if let Some(path) = addr.unix_path() {
+        #[cfg(unix)]
+        return handshake_io(socket::unix(path).await?, addr, config).await;
+        #[cfg(not(unix))]
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("this system has no Unix sockets, such as {path}"),
+        ));
+    }
+    let stream = socket::tcp(addr.host(), addr.port(), config.tcp, config.attempt_delay).await?;
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &config.tls {
+        let stream = tls.connect(stream, &addr).await?;
+        return handshake_io(stream, addr, config).await;
+    }
+    handshake_io(stream, addr, config).await
+}
+
+/// Makes the handshake on a stream that is connected already, and a [`Connection`] of it.
+///
+/// For transports of the application's own, and for tests over in-memory pipes. Only the parts of `config` that are
+/// about what is said count here, not those about sockets and TLS. `addr` is what the credentials provider is asked
+/// about and what errors name.
+///
+/// Nothing in here ends by itself if the peer stays silent: have a timeout around it.
+///
+/// # Errors
+///
+/// As those of [`Connector`].
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the stream.
+pub async fn handshake_io<IO>(
+    mut io: IO,
+    addr: NodeAddr,
+    config: &ConnectConfig,
+) -> Result<Connection, Error>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let established = async {
+        let credentials = match &config.credentials {
+            None => None,
+            // What the provider says is for `source`, not for our message: it may know secrets.
+            Some(provider) => provider.credentials(&addr).await.map_err(|cause| {
+                Error::new(ErrorKind::Connect, "the credentials provider failed").with_source(cause)
+            })?,
+        };
+        let introduction = Introduction {
+            protocol: config.protocol,
+            credentials: credentials.as_ref(),
+            client_name: config.client_name.as_deref(),
+        };
+        handshake::run(&mut io, &introduction, &config.connection).await
+    };
+    let established = established
+        .await
+        .map_err(|error| error.with_node(addr.clone()))?;
+    tracing::debug!(
+        server.address = addr.server_address(),
+        server.port = addr.server_port(),
+        version = ?established.version,
+        "the handshake is done"
+    );
+    Ok(Connection::new(
+        io,
+        addr,
+        established.decoder,
+        established.unread,
+        &config.connection,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::command::cmd;
+    use crate::error::Delivery;
+    use crate::value::Value;
+
+    struct Tokens;
+
+    impl CredentialsProvider for Tokens {
+        fn credentials<'a>(&'a self, node: &'a NodeAddr) -> CredentialsFuture<'a> {
+            Box::pin(async move {
+                match node.port() {
+                    1 => Ok(Some(Credentials::new("app", "token-for-1"))),
+                    _ => Err("the vault is closed to token-2".into()),
+                }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_over_any_stream_answers_commands() {
+        let (client, mut server) = tokio::io::duplex(4096);
+        let peer = tokio::spawn(async move {
+            let mut request = [0; 1024];
+            let length = server.read(&mut request).await.expect("HELLO");
+            let hello = String::from_utf8_lossy(&request[..length]).into_owned();
+            let replies: [&[u8]; 2] = [b"%1\r\n+proto\r\n:3\r\n", b"+OK\r\n+OK\r\n"];
+            for reply in replies {
+                server.write_all(reply).await.expect("the client listens");
+                let length = server.read(&mut request).await.expect("a request");
+                assert_ne!(length, 0);
+            }
+            server
+                .write_all(b"+PONG\r\n")
+                .await
+                .expect("the client listens");
+            hello
+        });
+        let config = ConnectConfig::new().credentials(Tokens);
+        let connection = handshake_io(client, NodeAddr::new("node", 1), &config).await;
+        let pong = connection.expect("welcome").oneshot(cmd("PING")).await;
+        assert_eq!(pong.expect("a reply"), Value::SimpleString("PONG".into()));
+        assert!(
+            peer.await
+                .expect("it played to its end")
+                .contains("token-for-1")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_fails_is_the_source_of_an_error_that_names_the_node() {
+        let (client, _server) = tokio::io::duplex(64);
+        let config = ConnectConfig::new().credentials(Tokens);
+        let addr = NodeAddr::new("node", 2);
+        let error = handshake_io(client, addr.clone(), &config).await;
+        let error = error.expect_err("there are no credentials");
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert_eq!(error.node(), Some(&addr));
+        assert!(!error.to_string().contains("token-2"), "{error}");
+        let source = error.source().expect("the provider's error");
+        assert!(source.to_string().contains("vault"), "{source}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_failed_attempt_was_not_sent_and_names_the_node() {
+        for addr in [
+            NodeAddr::new("127.0.0.1", 1),
+            NodeAddr::unix("/nowhere/redis.sock"),
+        ] {
+            let error = Connector::default().oneshot(addr.clone()).await;
+            let error = error.expect_err("nothing listens there");
+            assert_eq!(error.kind(), ErrorKind::Connect);
+            assert_eq!(error.delivery(), Delivery::NotSent);
+            assert_eq!(error.node(), Some(&addr));
+        }
+    }
+}
