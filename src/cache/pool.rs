@@ -1,0 +1,408 @@
+//! What a cache knows: the services that are connected, and the addresses that are not.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::departures::{Departures, Nodes};
+use super::idleness::Idleness;
+use super::task::AbortOnDrop;
+use super::trace;
+use crate::addr::NodeAddr;
+use crate::error::{Error, ErrorKind};
+use crate::metrics::Counters;
+
+/// The entries of one cache. An address is in one of four states:
+///
+/// ```text
+///              a request              made
+///   (absent) ------------> Dialling --------> Connected
+///                           ^    |
+///       a request, when the |    | failed
+///        backoff is over or |    v
+///               nearly over BackingOff
+/// ```
+///
+/// From `Connected` it is absent again when a `poll_ready` fails, from `Connected` and `BackingOff` when nobody asks
+/// for it any more, and from everywhere when the node departs.
+///
+/// Connected addresses are in `connected` and all others in `pending`, never in both. `connected` is replaced
+/// whole, and only while `pending` is locked; reading it takes no lock. Code that is not ours (a service's
+/// `Clone` and `Drop`, a waker) does not run under the lock, so that it may come back to the cache; the predicate
+/// of `retain` is the exception, and is told so.
+pub(super) struct Pool<S> {
+    connected: ArcSwap<Connected<S>>,
+    pending: Mutex<HashMap<NodeAddr, Pending<S>>>,
+    settings: Settings,
+    pub(super) departures: Departures,
+    pub(super) idleness: Idleness,
+}
+
+type Connected<S> = HashMap<NodeAddr, Arc<Stored<S>>>;
+
+/// Services taken out, and the map they were in if there are any.
+type Extracted<S> = (Vec<Arc<Stored<S>>>, Option<Arc<Connected<S>>>);
+
+/// What the layer sets.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) backoff: Backoff,
+    pub(super) patience: Duration,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) counters: Counters,
+}
+
+/// What those who wait for a dial are told.
+pub(super) type Outcome<S> = Result<Arc<Stored<S>>, Error>;
+
+enum Pending<S> {
+    Dialling {
+        /// The task owns its waiters: if it ends in any way without an answer, they see that at once.
+        waiters: Weak<Waiters<S>>,
+        _task: AbortOnDrop,
+    },
+    BackingOff {
+        failures: u32,
+        until: Instant,
+        error: Error,
+    },
+}
+
+/// Where a request that found no connected service stands.
+pub(super) enum Miss<S> {
+    /// Another thread stored one in between.
+    Connected(Arc<Stored<S>>),
+    Waiting(oneshot::Receiver<Outcome<S>>),
+    Refused(Error),
+}
+
+/// A dial that has been decided on.
+pub(super) struct Dial<S> {
+    pub(super) addr: NodeAddr,
+    /// How long to wait before it begins.
+    pub(super) delay: Duration,
+    /// Attempts that failed in a row before this one.
+    pub(super) failures: u32,
+    pub(super) waiters: Arc<Waiters<S>>,
+}
+
+impl<S> Pool<S> {
+    pub(super) fn new(settings: Settings, nodes: Option<Nodes>) -> Self {
+        Self {
+            connected: ArcSwap::default(),
+            pending: Mutex::default(),
+            departures: Departures::new(nodes),
+            idleness: Idleness::new(settings.idle_timeout),
+            settings,
+        }
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.settings.counters
+    }
+
+    /// Applies `with` to the service connected to `addr`, if there is one, which is then not idle. Takes no lock.
+    pub(super) fn connected<T>(
+        &self,
+        addr: &NodeAddr,
+        with: impl FnOnce(&Arc<Stored<S>>) -> T,
+    ) -> Option<T> {
+        self.connected.load().get(addr).map(|stored| {
+            stored.touch();
+            with(stored)
+        })
+    }
+
+    /// Joins the dial of `addr` that is under way, or has `spawn` start one, unless it is too early.
+    ///
+    /// `spawn` runs under the lock and must do no more than spawn a task.
+    pub(super) fn join(
+        &self,
+        addr: NodeAddr,
+        spawn: impl FnOnce(Dial<S>) -> AbortHandle,
+    ) -> Miss<S> {
+        let mut pending = self.pending.lock();
+        if let Some(stored) = self.connected(&addr, Arc::clone) {
+            return Miss::Connected(stored);
+        }
+        let (delay, failures) = match pending.get(&addr) {
+            None => (Duration::ZERO, 0),
+            Some(Pending::Dialling { waiters, .. }) => match waiters.upgrade() {
+                Some(waiters) => {
+                    self.counters().dials_shared().increment();
+                    return Miss::Waiting(waiters.join());
+                }
+                // The task's runtime was shut down under it.
+                None => (Duration::ZERO, 0),
+            },
+            Some(Pending::BackingOff {
+                failures,
+                until,
+                error,
+            }) => {
+                let left = until.saturating_duration_since(Instant::now());
+                if left > self.settings.patience {
+                    self.counters().dials_refused().increment();
+                    return Miss::Refused(error.clone());
+                }
+                (left, *failures)
+            }
+        };
+        let waiters = Arc::new(Waiters::default());
+        let receiver = waiters.join();
+        let entry = Pending::Dialling {
+            waiters: Arc::downgrade(&waiters),
+            _task: AbortOnDrop::new(spawn(Dial {
+                addr: addr.clone(),
+                delay,
+                failures,
+                waiters,
+            })),
+        };
+        pending.insert(addr, entry);
+        Miss::Waiting(receiver)
+    }
+
+    /// Stores the service a dial has made, and only then tells those who wait.
+    pub(super) fn succeeded(self: &Arc<Self>, dial: &Dial<S>, service: S) {
+        let (stored, replaced) = {
+            let mut pending = self.pending.lock();
+            if !dial.is_current(&pending) {
+                // The node departed while this dial was finishing: nobody waits, and nothing is stored.
+                return;
+            }
+            let stored = Arc::new(Stored::new(self, dial.addr.clone(), service));
+            let mut connected = HashMap::clone(&self.connected.load());
+            connected.insert(dial.addr.clone(), Arc::clone(&stored));
+            let replaced = self.connected.swap(Arc::new(connected));
+            pending.remove(&dial.addr);
+            (stored, replaced)
+        };
+        drop(replaced);
+        dial.waiters.tell(&Ok(stored));
+    }
+
+    /// Remembers that a dial has failed, and only then tells those who wait.
+    pub(super) fn failed(&self, dial: &Dial<S>, error: Error) {
+        let failures = dial.failures.saturating_add(1);
+        let replaced = {
+            let mut pending = self.pending.lock();
+            if !dial.is_current(&pending) {
+                return;
+            }
+            pending.insert(
+                dial.addr.clone(),
+                Pending::BackingOff {
+                    failures,
+                    until: Instant::now() + self.settings.backoff.delay(failures),
+                    error: error.clone(),
+                },
+            )
+        };
+        drop(replaced);
+        dial.waiters.tell(&Err(error));
+    }
+
+    /// Removes `stored`, if it is still what its address leads to; a successor stays.
+    pub(super) fn evict(&self, stored: &Arc<Stored<S>>, error: &Error) {
+        let replaced = {
+            let _pending = self.pending.lock();
+            let current = self.connected.load();
+            if !current
+                .get(&stored.addr)
+                .is_some_and(|current| Arc::ptr_eq(current, stored))
+            {
+                return;
+            }
+            let mut connected = HashMap::clone(&current);
+            connected.remove(&stored.addr);
+            self.connected.swap(Arc::new(connected))
+        };
+        drop(replaced);
+        match error.kind() {
+            ErrorKind::Timeout => self.counters().evicted_stalled().increment(),
+            _ => self.counters().evicted_closed().increment(),
+        }
+        trace::evicted(&stored.addr, error);
+    }
+
+    /// Removes every address that is not `wanted`: connected services, dials under way and backoffs.
+    pub(super) fn retain(&self, wanted: impl Fn(&NodeAddr) -> bool) {
+        let (departed, abandoned, replaced) = {
+            let mut pending = self.pending.lock();
+            // The waiters are taken hold of under the lock: once it is released, a dial that finishes finds itself
+            // abandoned, and lets go of them.
+            let abandoned: Vec<_> = pending
+                .extract_if(|addr, _| !wanted(addr))
+                .map(|(addr, entry)| (addr, entry.waiters(), entry))
+                .collect();
+            let (departed, replaced) = self.extract(&pending, |addr, _| !wanted(addr));
+            (departed, abandoned, replaced)
+        };
+        drop(replaced);
+        for stored in departed {
+            self.counters().evicted_departed().increment();
+            trace::departed(&stored.addr);
+        }
+        for (addr, waiters, _entry) in abandoned {
+            if let Some(waiters) = waiters {
+                let error = Error::new(
+                    ErrorKind::Topology,
+                    "the node left the cluster while it was being connected to",
+                );
+                waiters.tell(&Err(error.with_node(addr)));
+            }
+        }
+    }
+
+    /// Removes what nobody asked for since the last sweep, an `interval` ago: connected services, and backoffs that
+    /// ended before it.
+    pub(super) fn sweep(&self, interval: Duration) {
+        let now = Instant::now();
+        let (idle, forgotten, replaced) = {
+            let mut pending = self.pending.lock();
+            let is_forgotten = |_: &NodeAddr, entry: &mut Pending<S>| match entry {
+                Pending::BackingOff { until, .. } => {
+                    now.saturating_duration_since(*until) > interval
+                }
+                Pending::Dialling { .. } => false,
+            };
+            let forgotten: Vec<_> = pending.extract_if(is_forgotten).collect();
+            let (idle, replaced) = self.extract(&pending, |_, stored| stored.is_idle());
+            (idle, forgotten, replaced)
+        };
+        drop((replaced, forgotten));
+        for stored in idle {
+            self.counters().evicted_idle().increment();
+            trace::idle(&stored.addr, interval);
+        }
+    }
+
+    /// Takes out the connected services that are `unwanted`. `pending` shows that the lock is held; the caller
+    /// drops what it is given when it is not any more.
+    fn extract(
+        &self,
+        _pending: &MutexGuard<'_, HashMap<NodeAddr, Pending<S>>>,
+        unwanted: impl Fn(&NodeAddr, &Stored<S>) -> bool,
+    ) -> Extracted<S> {
+        let mut connected = HashMap::clone(&self.connected.load());
+        let extracted: Vec<_> = connected
+            .extract_if(|addr, stored| unwanted(addr, stored))
+            .map(|(_, stored)| stored)
+            .collect();
+        let replaced = (!extracted.is_empty()).then(|| self.connected.swap(Arc::new(connected)));
+        (extracted, replaced)
+    }
+
+    /// The number of addresses connected, and of those in any other state.
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.connected.load().len(), self.pending.lock().len())
+    }
+}
+
+// ===== impl Pending =====
+
+impl<S> Pending<S> {
+    /// Those who wait for the dial, unless its task was ended.
+    fn waiters(&self) -> Option<Arc<Waiters<S>>> {
+        match self {
+            Self::Dialling { waiters, .. } => waiters.upgrade(),
+            Self::BackingOff { .. } => None,
+        }
+    }
+}
+
+// ===== impl Dial =====
+
+impl<S> Dial<S> {
+    /// By identity: after a departure, `pending` may hold another dial of the same address.
+    fn is_current(&self, pending: &HashMap<NodeAddr, Pending<S>>) -> bool {
+        match pending.get(&self.addr) {
+            Some(Pending::Dialling { waiters, .. }) => {
+                std::ptr::eq(waiters.as_ptr(), Arc::as_ptr(&self.waiters))
+            }
+            _ => false,
+        }
+    }
+}
+
+// ===== Stored =====
+
+/// A connected service. Its allocation is its identity: handles hold it weakly, which keeps the address of the
+/// allocation from being used again but not the service alive.
+pub(super) struct Stored<S> {
+    pub(super) addr: NodeAddr,
+    pub(super) service: S,
+    pub(super) pool: Weak<Pool<S>>,
+    /// Whether it was asked for since the last sweep. Relaxed: it orders nothing, and a request that a sweep overlooks
+    /// has its handle already.
+    asked_for: AtomicBool,
+    counters: Counters,
+}
+
+impl<S> Stored<S> {
+    fn new(pool: &Arc<Pool<S>>, addr: NodeAddr, service: S) -> Self {
+        let counters = pool.counters().clone();
+        counters.open_connections().increment();
+        Self {
+            addr,
+            service,
+            pool: Arc::downgrade(pool),
+            asked_for: AtomicBool::new(true),
+            counters,
+        }
+    }
+
+    fn touch(&self) {
+        // Written at most once between two sweeps: threads that write to what they share slow each other down.
+        if !self.asked_for.load(Ordering::Relaxed) {
+            self.asked_for.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether nobody asked for it since this was last called.
+    fn is_idle(&self) -> bool {
+        !self.asked_for.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl<S> Drop for Stored<S> {
+    fn drop(&mut self) {
+        self.counters.open_connections().decrement();
+    }
+}
+
+// ===== Waiters =====
+
+/// Those who wait for one dial.
+pub(super) struct Waiters<S>(Mutex<Vec<oneshot::Sender<Outcome<S>>>>);
+
+impl<S> Default for Waiters<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<S> Waiters<S> {
+    fn join(&self) -> oneshot::Receiver<Outcome<S>> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().push(sender);
+        receiver
+    }
+
+    fn tell(&self, outcome: &Outcome<S>) {
+        let waiters = std::mem::take(&mut *self.0.lock());
+        for waiter in waiters {
+            // A caller that has gone away does not need to know.
+            let _ = waiter.send(outcome.clone());
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Tasks that end with their owner.
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+/// A task that begins when it is first needed, since a cache may be built outside of a runtime, and ends with its
+/// owner.
+#[derive(Default)]
+pub(super) struct OwnedTask(Mutex<Option<AbortOnDrop>>);
+
+impl OwnedTask {
+    /// Sees to it that the task runs: it does not before the first call, nor after its runtime was shut down.
+    pub(super) fn ensure<F>(&self, task: impl FnOnce() -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut running = self.0.lock();
+        if running.as_ref().is_none_or(AbortOnDrop::is_finished) {
+            *running = Some(AbortOnDrop::new(tokio::spawn(task()).abort_handle()));
+        }
+    }
+}
+
+/// Ends its task when dropped: a dial with its entry, and every task with the cache.
+pub(super) struct AbortOnDrop(AbortHandle);
+
+impl AbortOnDrop {
+    pub(super) fn new(task: AbortHandle) -> Self {
+        Self(task)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
