@@ -1,0 +1,153 @@
+//! The topology in use, and who is told when it changes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::addr::NodeAddr;
+use crate::command::Slot;
+use crate::topology::{Redirect, Topology};
+
+/// How long a node that only `ASK` redirects know of counts as part of the cluster. Past it the next `ASK` counts it
+/// in again, so all that is lost is one connection.
+const GUEST_STAY: Duration = Duration::from_secs(300);
+
+/// How many such nodes are kept count of. Slots are imported by few nodes at a time, and a server could name others
+/// without end.
+const MAX_GUESTS: usize = 64;
+
+/// The addresses of the cluster's nodes, as published.
+pub(super) type NodeSet = Arc<HashSet<NodeAddr>>;
+
+/// The topology in use. Readers take no lock; changes are rare and take one.
+pub(super) struct Current {
+    topology: ArcSwapOption<Topology>,
+    /// Whether there is a topology: asked on every readiness check, and cheaper than a look at it.
+    is_known: AtomicBool,
+    /// Also held for every change of the topology, so that what is published is in step with it.
+    guests: Mutex<Vec<Guest>>,
+    nodes: watch::Sender<NodeSet>,
+}
+
+/// A node that imports slots and serves none yet. `CLUSTER SLOTS` does not list such a node, yet it must not be taken
+/// for one that left: its connection would be closed in the middle of a migration.
+struct Guest {
+    addr: NodeAddr,
+    since: Instant,
+}
+
+impl Current {
+    pub(super) fn new(nodes: watch::Sender<NodeSet>) -> Self {
+        Self {
+            topology: ArcSwapOption::empty(),
+            is_known: AtomicBool::new(false),
+            guests: Mutex::new(Vec::new()),
+            nodes,
+        }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Acquire)
+    }
+
+    pub(super) fn load_full(&self) -> Option<Arc<Topology>> {
+        self.topology.load_full()
+    }
+
+    /// The primary of the slot, or without a slot any primary.
+    pub(super) fn locate(&self, slot: Option<Slot>) -> Option<NodeAddr> {
+        let topology = self.topology.load();
+        let topology = topology.as_ref()?;
+        match slot {
+            Some(slot) => topology.primary(slot),
+            None => topology.any_primary(),
+        }
+        .cloned()
+    }
+
+    /// Puts a discovered topology in place.
+    pub(super) fn install(&self, topology: Topology) {
+        let mut guests = self.guests.lock();
+        guests.retain(|guest| guest.since.elapsed() < GUEST_STAY);
+        self.replace(topology, &guests);
+    }
+
+    /// Takes note of a `MOVED` from the node `from`, and says whether the rest of the map may be stale too.
+    ///
+    /// It is news only while the map still names the node that sent it. If the map names another one, it was
+    /// changed since the command set out: patching it back would make later commands go to and fro.
+    pub(super) fn moved(&self, redirect: &Redirect, from: &NodeAddr) -> bool {
+        let guests = self.guests.lock();
+        let Some(topology) = self.topology.load_full() else {
+            return true;
+        };
+        match topology.primary(redirect.slot()) {
+            Some(primary) if primary == redirect.addr() => primary == from,
+            Some(primary) if primary != from => true,
+            _ => {
+                let patched = topology.patched(redirect.slot(), redirect.addr().clone());
+                self.replace(patched, &guests);
+                true
+            }
+        }
+    }
+
+    /// Takes note of an `ASK` that names this node.
+    pub(super) fn asked(&self, addr: &NodeAddr) {
+        if self.nodes.borrow().contains(addr) {
+            return;
+        }
+        let mut guests = self.guests.lock();
+        if guests.iter().any(|guest| guest.addr == *addr) {
+            return;
+        }
+        if guests.len() == MAX_GUESTS {
+            guests.remove(0);
+        }
+        guests.push(Guest {
+            addr: addr.clone(),
+            since: Instant::now(),
+        });
+        if let Some(topology) = self.load_full() {
+            self.publish(&topology, &guests);
+        }
+    }
+
+    /// Has the connections to a node made anew, by counting it out until the next topology is in place.
+    pub(super) fn renew(&self, addr: &NodeAddr) {
+        // Changes of the topology publish under this lock.
+        let _guests = self.guests.lock();
+        self.nodes.send_if_modified(|published| {
+            let is_member = published.contains(addr);
+            if is_member {
+                Arc::make_mut(published).remove(addr);
+            }
+            is_member
+        });
+    }
+
+    fn replace(&self, topology: Topology, guests: &[Guest]) {
+        // Published first: no command can be on its way to a node that counts as departed.
+        self.publish(&topology, guests);
+        self.topology.store(Some(Arc::new(topology)));
+        self.is_known.store(true, Ordering::Release);
+    }
+
+    fn publish(&self, topology: &Topology, guests: &[Guest]) {
+        let mut addrs = topology.addrs();
+        addrs.extend(guests.iter().map(|guest| guest.addr.clone()));
+        self.nodes.send_if_modified(|published| {
+            let is_changed = **published != addrs;
+            if is_changed {
+                *published = Arc::new(addrs);
+            }
+            is_changed
+        });
+    }
+}

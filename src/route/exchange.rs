@@ -1,0 +1,155 @@
+//! One command, one node: make its service, drive it to readiness, call it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower::{BoxError, Service};
+
+use super::make::MakeNode;
+use crate::addr::NodeAddr;
+use crate::command::Command;
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::value::Value;
+
+/// How often a service that turns out to be finished is made anew for one exchange. Once is the rule: a cached
+/// connection was found closed. Twice, if its successor closes too. More would be a loop.
+const MAX_REMAKES: u8 = 2;
+
+pin_project! {
+    /// One command's way to one node and back, reusable for the next node.
+    ///
+    /// ```text
+    ///              make-service ready        made             ready
+    ///  Starting ───────────────────> Making ──────> Readying ──────> Calling ──> reply
+    ///     ^                                            │                │
+    ///     └──── finished, the command was not sent ────┴────────────────┘
+    /// ```
+    pub(super) struct Exchange<C: MakeNode> {
+        nodes: C,
+        command: Command,
+        addr: Option<NodeAddr>,
+        remakes: u8,
+        #[pin]
+        state: State<C>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<C: MakeNode> {
+        /// Waits for the make-service to be ready.
+        Starting,
+        /// Waits for the node's service, which may mean dialling.
+        Making { #[pin] making: C::Making },
+        /// Waits for the node's service to be ready: a bound on its load may be reached.
+        Readying { node: C::Node },
+        /// Waits for the reply. From here on the command may have been written.
+        Calling { #[pin] reply: <C::Node as Service<Command>>::Future },
+    }
+}
+
+impl<C: MakeNode> Exchange<C> {
+    /// An exchange that does not know its node yet; see [`go_to`](Exchange::go_to).
+    pub(super) fn new(nodes: C, command: Command) -> Self {
+        Self {
+            nodes,
+            command,
+            addr: None,
+            remakes: 0,
+            state: State::Starting,
+        }
+    }
+
+    pub(super) fn with_addr(mut self, addr: NodeAddr) -> Self {
+        self.addr = Some(addr);
+        self
+    }
+
+    /// Starts anew with this node; with `asking`, behind an `ASKING`.
+    pub(super) fn go_to(self: Pin<&mut Self>, addr: NodeAddr, asking: bool) {
+        let mut this = self.project();
+        this.command.set_asking(asking);
+        *this.addr = Some(addr);
+        *this.remakes = 0;
+        this.state.set(State::Starting);
+    }
+
+    pub(super) fn nodes(&self) -> &C {
+        &self.nodes
+    }
+
+    pub(super) fn command(&self) -> &Command {
+        &self.command
+    }
+
+    /// The node of the last exchange.
+    pub(super) fn addr(&self) -> Option<&NodeAddr> {
+        self.addr.as_ref()
+    }
+
+    /// True while there is no service for the node, so that a failure or a delay is one of reaching it.
+    pub(super) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Starting | State::Making { .. })
+    }
+
+    /// True once the command may have been written.
+    pub(super) fn is_sent(&self) -> bool {
+        matches!(self.state, State::Calling { .. })
+    }
+}
+
+impl<C: MakeNode> Future for Exchange<C> {
+    type Output = Result<Value, Error>;
+
+    /// Polled again after it was ready, it must have been given a node to [go to](Exchange::go_to) in between.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let finished = match this.state.as_mut().project() {
+                StateProj::Starting => {
+                    ready!(this.nodes.poll_make_ready(cx)).map_err(not_sent)?;
+                    let addr = this.addr.clone().expect("polled with a node to go to");
+                    let making = this.nodes.make_node(addr);
+                    this.state.set(State::Making { making });
+                    continue;
+                }
+                StateProj::Making { making } => {
+                    let node = ready!(making.poll(cx)).map_err(not_sent)?;
+                    this.state.set(State::Readying { node });
+                    continue;
+                }
+                StateProj::Readying { node } => match ready!(node.poll_ready(cx)) {
+                    Ok(()) => {
+                        let reply = node.call(this.command.clone());
+                        this.state.set(State::Calling { reply });
+                        continue;
+                    }
+                    Err(error) => not_sent(error),
+                },
+                StateProj::Calling { reply } => match ready!(reply.poll(cx)) {
+                    Ok(reply) => return Poll::Ready(Ok(reply)),
+                    Err(error) => {
+                        let error = Error::from(error.into());
+                        let is_unsent_by_closing = error.kind() == ErrorKind::Connection
+                            && error.delivery() == Delivery::NotSent;
+                        if !is_unsent_by_closing {
+                            return Poll::Ready(Err(error));
+                        }
+                        error
+                    }
+                },
+            };
+            if *this.remakes == MAX_REMAKES {
+                return Poll::Ready(Err(finished));
+            }
+            *this.remakes += 1;
+            this.state.set(State::Starting);
+        }
+    }
+}
+
+/// An error from before the call: whatever the layer that made it thinks, the command was not sent.
+fn not_sent(error: impl Into<BoxError>) -> Error {
+    Error::from(error.into()).with_delivery(Delivery::NotSent)
+}

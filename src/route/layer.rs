@@ -1,0 +1,164 @@
+//! [`RouteLayer`].
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tower::Layer;
+
+use super::Route;
+use super::config::{Config, Discovery};
+use crate::addr::NodeAddr;
+use crate::connect::ConnectUrl;
+use crate::error::{Error, ErrorKind};
+use crate::metrics::Counters;
+use crate::topology::AddrMap;
+
+/// Makes a [`Route`] of a make-service of nodes.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_redis_cluster::NodeAddr;
+/// use tower_redis_cluster::route::RouteLayer;
+///
+/// let layer = RouteLayer::new(["redis://10.0.0.1:7000", "redis://10.0.0.2:7000"])
+///     .max_redirects(3)
+///     .refresh_interval(Duration::from_secs(30))
+///     .map_addr(|addr| NodeAddr::new("cluster.example", addr.port()));
+/// ```
+#[derive(Clone, Debug)]
+pub struct RouteLayer {
+    config: Config,
+}
+
+impl RouteLayer {
+    /// A layer that finds the cluster by these addresses, written as [`ConnectUrl`] says: some of its nodes, not
+    /// necessarily all. What else the URLs say, such as a password, is for the
+    /// [`ConnectConfig`](crate::ConnectConfig) and has no effect here.
+    ///
+    /// Host names are resolved whenever they are dialled, so one name that stands for changing addresses will do.
+    ///
+    /// Never fails: if there is no address, or one is malformed, every call answers with an error of kind
+    /// [`ErrorKind::Config`]; see [`try_new`](RouteLayer::try_new).
+    pub fn new<I>(seeds: I) -> Self
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        Self {
+            config: Config::new(parse(seeds)),
+        }
+    }
+
+    /// As [`new`](RouteLayer::new), but malformed addresses are an error at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if there is no address, or one is malformed.
+    pub fn try_new<I>(seeds: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        parse(seeds).map(Self::from_addrs)
+    }
+
+    /// As [`new`](RouteLayer::new), for addresses that need no parsing.
+    pub fn from_addrs(seeds: impl IntoIterator<Item = NodeAddr>) -> Self {
+        Self {
+            config: Config::new(some(seeds.into_iter().collect())),
+        }
+    }
+
+    /// How many redirects one command follows. Default: 5, as Redis' own clients do; two are usual at most, so more
+    /// mean that nodes disagree.
+    #[must_use]
+    pub fn max_redirects(mut self, redirects: usize) -> Self {
+        self.config.max_redirects = redirects;
+        self
+    }
+
+    /// How often the topology is checked without a reason, plus up to a tenth. Default: 60 s. It is for what gives no
+    /// other sign, such as new replicas: changes of slots show themselves by redirects.
+    #[must_use]
+    pub fn refresh_interval(mut self, interval: Duration) -> Self {
+        self.config.refresh_interval = interval;
+        self
+    }
+
+    /// The least time between two refreshes, whatever the reasons. Default: 500 ms. A random part comes on top: up to
+    /// as much again, and more in clusters of more than 100 nodes, where an answer is larger and clients are many.
+    #[must_use]
+    pub fn min_refresh_interval(mut self, interval: Duration) -> Self {
+        self.config.min_refresh_interval = interval;
+        self
+    }
+
+    /// How long one node has to tell its view, connecting included. Default: 2 s. Others are asked meanwhile.
+    #[must_use]
+    pub fn query_timeout(mut self, timeout: Duration) -> Self {
+        self.config.query_timeout = timeout;
+        self
+    }
+
+    /// By which command the topology is asked for. Default: [`Discovery::Slots`].
+    #[must_use]
+    pub fn discovery(mut self, discovery: Discovery) -> Self {
+        self.config.discovery = discovery;
+        self
+    }
+
+    /// Translates the addresses that nodes announce, in topologies and redirects, to ones that can be reached from
+    /// here: for networks that translate addresses. A missing host is filled in before. The seeds are not
+    /// translated.
+    #[must_use]
+    pub fn map_addr(mut self, map: impl Fn(NodeAddr) -> NodeAddr + Send + Sync + 'static) -> Self {
+        self.config.addr_map = AddrMap::new(map);
+        self
+    }
+
+    /// Counts in these counters.
+    #[must_use]
+    pub fn counters(mut self, counters: Counters) -> Self {
+        self.config.counters = counters;
+        self
+    }
+
+    /// The addresses of the cluster's nodes, told whenever they change; empty before the first discovery.
+    ///
+    /// Whoever keeps connections can close those to nodes that left; see
+    /// [`ConnectionCacheLayer::retain_only`](crate::ConnectionCacheLayer::retain_only). A layer that makes several
+    /// services tells the nodes of whichever changed last.
+    pub fn nodes(&self) -> watch::Receiver<Arc<HashSet<NodeAddr>>> {
+        self.config.nodes.subscribe()
+    }
+}
+
+fn parse<I>(seeds: I) -> Result<Vec<NodeAddr>, Error>
+where
+    I: IntoIterator<Item: AsRef<str>>,
+{
+    let seeds = seeds.into_iter().map(|seed| {
+        let url: ConnectUrl = seed.as_ref().parse()?;
+        Ok(url.addr().clone())
+    });
+    seeds.collect::<Result<_, _>>().and_then(some)
+}
+
+/// Seeds, of which there must be one.
+fn some(seeds: Vec<NodeAddr>) -> Result<Vec<NodeAddr>, Error> {
+    if seeds.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "no address to find the cluster by; give that of one node at least",
+        ));
+    }
+    Ok(seeds)
+}
+
+impl<C> Layer<C> for RouteLayer {
+    type Service = Route<C>;
+
+    fn layer(&self, nodes: C) -> Route<C> {
+        Route::new(nodes, self.config.clone())
+    }
+}

@@ -1,0 +1,206 @@
+//! What the clones of a `Route`, their futures and the refresh task share.
+
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+
+use super::config::Config;
+use super::current::Current;
+use super::make::MakeNode;
+use super::refresh;
+use crate::error::{Error, ErrorKind};
+
+/// How many replies may time out before the topology is suspected. One alone is no evidence: the command may be slow.
+const SUSPICIOUS_TIMEOUTS: u32 = 3;
+
+/// The outcome of a refresh, to be waited for.
+pub(super) type Refreshed = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// State without an owner's duties: what the refresh task holds too.
+pub(super) struct Shared {
+    config: Config,
+    current: Current,
+    /// Holds one permit, so that triggers coalesce, and one that arrives during a refresh is not lost.
+    wanted: Notify,
+    progress: watch::Sender<Progress>,
+    timeouts: AtomicU32,
+    /// Whether there is a refresh task. Written under the lock of its handle, and by the task's end.
+    is_running: AtomicBool,
+}
+
+/// How many refreshes there have been.
+#[derive(Clone, Debug)]
+struct Progress {
+    started: u64,
+    /// As `started`, unless one is under way.
+    finished: u64,
+    outcome: Result<(), Error>,
+}
+
+impl Shared {
+    fn new(config: Config) -> Self {
+        Self {
+            current: Current::new(config.nodes.clone()),
+            config,
+            wanted: Notify::new(),
+            progress: watch::Sender::new(Progress {
+                started: 0,
+                finished: 0,
+                outcome: Ok(()),
+            }),
+            timeouts: AtomicU32::new(0),
+            is_running: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn current(&self) -> &Current {
+        &self.current
+    }
+
+    /// Signalled when there is reason for a refresh.
+    pub(super) fn wanted(&self) -> &Notify {
+        &self.wanted
+    }
+
+    pub(super) fn refresh_started(&self) {
+        self.timeouts.store(0, Ordering::Relaxed);
+        self.progress.send_modify(|progress| progress.started += 1);
+    }
+
+    pub(super) fn refresh_finished(&self, outcome: Result<(), Error>) {
+        self.progress.send_modify(|progress| {
+            progress.finished = progress.started;
+            progress.outcome = outcome;
+        });
+    }
+}
+
+/// What the refresh task holds. Its runtime may be shut down while commands on another one wait for an outcome.
+pub(super) struct Running(Arc<Shared>);
+
+impl Deref for Running {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // In this order: whoever began to wait too late to be told finds that there is no task, and starts one.
+        self.0.is_running.store(false, Ordering::Release);
+        self.0.refresh_started();
+        self.0.refresh_finished(Err(Error::new(
+            ErrorKind::Topology,
+            "the runtime on which the topology was to be refreshed was shut down",
+        )));
+    }
+}
+
+/// Owns the refresh task: it ends when the last clone of the `Route` and the last of its futures are gone.
+pub(super) struct Handle {
+    shared: Arc<Shared>,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Handle {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(config)),
+            task: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Starts the refresh task, unless it runs. It may have ended: with the runtime that it was started on.
+    pub(super) fn start<C: MakeNode>(&self, nodes: &C) {
+        let mut task = self.task.lock();
+        if !self.shared.is_running.swap(true, Ordering::AcqRel) {
+            self.shared.wanted.notify_one();
+            let run = refresh::run(Running(Arc::clone(&self.shared)), nodes.clone());
+            *task = Some(tokio::spawn(run).abort_handle());
+        }
+    }
+
+    /// Asks for a refresh.
+    pub(super) fn trigger<C: MakeNode>(&self, nodes: &C) {
+        // Without seeds nobody can be asked.
+        if self.shared.config.seeds.is_ok() {
+            self.shared.wanted.notify_one();
+            self.start(nodes);
+        }
+    }
+
+    /// Takes note of a command that got no reply in time.
+    pub(super) fn timed_out<C: MakeNode>(&self, nodes: &C) {
+        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
+        if timeouts == SUSPICIOUS_TIMEOUTS {
+            self.trigger(nodes);
+        }
+    }
+
+    /// Asks for a refresh, and waits for one that starts from now on.
+    pub(super) fn refresh<C: MakeNode>(&self, nodes: &C) -> Refreshed {
+        let progress = self.shared.progress.subscribe();
+        let after = progress.borrow().started;
+        self.trigger(nodes);
+        outcome(progress, after)
+    }
+
+    /// Waits for the discovery under way, or asks for one.
+    pub(super) fn discovery<C: MakeNode>(&self, nodes: &C) -> Refreshed {
+        let progress = self.shared.progress.subscribe();
+        let Progress {
+            started, finished, ..
+        } = *progress.borrow();
+        if started == finished {
+            self.trigger(nodes);
+        } else {
+            self.start(nodes);
+        }
+        outcome(progress, finished)
+    }
+
+    /// Waits for what may tell of a node that is not known: the first discovery, or a refresh.
+    pub(super) fn missing<C: MakeNode>(&self, nodes: &C) -> Refreshed {
+        if self.shared.current.is_known() {
+            self.refresh(nodes)
+        } else {
+            self.discovery(nodes)
+        }
+    }
+}
+
+/// The outcome of the refreshes after the one with this number.
+fn outcome(mut progress: watch::Receiver<Progress>, after: u64) -> Refreshed {
+    Box::pin(async move {
+        match progress
+            .wait_for(|progress| progress.finished > after)
+            .await
+        {
+            Ok(progress) => progress.outcome.clone(),
+            Err(_) => unreachable!("whoever waits holds the handle, and with it the sender"),
+        }
+    })
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut() {
+            task.abort();
+        }
+    }
+}
