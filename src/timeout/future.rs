@@ -1,0 +1,140 @@
+//! The future of [`Timeout`](super::Timeout).
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::BoxError;
+
+use super::alarm::Alarm;
+use crate::error::{Delivery, Error, ErrorKind};
+
+pin_project! {
+    /// The response, or the error that the deadline passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner future; whether the command was applied is then unknown.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F> {
+        // None when the deadline had passed before the inner service was called.
+        #[pin]
+        inner: Option<F>,
+        // None if the request may take forever.
+        limit: Option<Limit>,
+        // Set when the inner future is first found pending: an answer at hand costs no timer.
+        alarm: Alarm,
+    }
+}
+
+/// What the timer keeps, and what its error tells.
+#[derive(Debug)]
+pub(super) struct Limit {
+    called_at: Instant,
+    deadline: Instant,
+    command: Cow<'static, str>,
+}
+
+impl Limit {
+    pub(super) fn new(called_at: Instant, deadline: Instant, command: Cow<'static, str>) -> Self {
+        Self {
+            called_at,
+            deadline,
+            command,
+        }
+    }
+
+    /// The error when the deadline passed with the inner future pending. How far the command got cannot be told
+    /// from outside of it.
+    fn error(&self) -> Error {
+        let allowed = self.deadline.saturating_duration_since(self.called_at);
+        let message = format!("no answer within {} ms", allowed.as_millis());
+        Error::new(ErrorKind::Timeout, message)
+            .with_delivery(Delivery::Unknown)
+            .with_command(self.command.clone())
+    }
+
+    /// The error when the deadline had passed before the inner service was called.
+    fn refusal(&self) -> Error {
+        Error::new(
+            ErrorKind::Timeout,
+            "the deadline had passed before the command could be sent",
+        )
+        .with_delivery(Delivery::NotSent)
+        .with_command(self.command.clone())
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn limited(inner: F, limit: Limit, alarm: Alarm) -> Self {
+        Self {
+            inner: Some(inner),
+            limit: Some(limit),
+            alarm,
+        }
+    }
+
+    pub(super) fn unlimited(inner: F, alarm: Alarm) -> Self {
+        Self {
+            inner: Some(inner),
+            limit: None,
+            alarm,
+        }
+    }
+
+    pub(super) fn expired(limit: Limit, alarm: Alarm) -> Self {
+        Self {
+            inner: None,
+            limit: Some(limit),
+            alarm,
+        }
+    }
+}
+
+impl<F, T, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(mut inner) = this.inner.as_pin_mut() else {
+            this.alarm.counters().timeouts().increment();
+            let limit = this.limit.as_ref().expect("only a limit can have passed");
+            return Poll::Ready(Err(limit.refusal().into()));
+        };
+        let mut is_expired = false;
+        loop {
+            if let Poll::Ready(result) = inner.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(|error| {
+                    let error = error.into();
+                    if is_timeout(&error) {
+                        this.alarm.counters().timeouts().increment();
+                    }
+                    error
+                }));
+            }
+            let Some(limit) = this.limit else {
+                return Poll::Pending;
+            };
+            if is_expired {
+                this.alarm.counters().timeouts().increment();
+                return Poll::Ready(Err(limit.error().into()));
+            }
+            ready!(this.alarm.poll_rung(limit.deadline, cx));
+            // Whatever waits below knows better than we do what became of the command, and tells when it is
+            // polled past the deadline. Only if nothing answers even now is the error ours.
+            is_expired = true;
+        }
+    }
+}
+
+fn is_timeout(error: &BoxError) -> bool {
+    error.downcast_ref::<Error>().is_some_and(Error::is_timeout)
+}

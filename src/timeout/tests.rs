@@ -1,0 +1,205 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{BoxError, Layer, Service, service_fn};
+use tower_test::mock;
+use tower_test::mock::future::ResponseFuture as MockFuture;
+
+use super::{Timeout, TimeoutLayer, and_block_time};
+use crate::command::{BlockTime, Command, cmd};
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::metrics::Counters;
+use crate::value::Value;
+
+const TIMEOUT: Duration = Duration::from_millis(400);
+
+type Mock = mock::Mock<Command, Value>;
+type Handle = mock::Handle<Command, Value>;
+type Response = super::future::ResponseFuture<MockFuture<Value>>;
+
+fn service(timeout: Duration) -> (Timeout<Mock>, Handle, Counters) {
+    let counters = Counters::new();
+    let (mock, handle) = mock::pair();
+    let layer = TimeoutLayer::new(timeout).counters(counters.clone());
+    (layer.layer(mock), handle, counters)
+}
+
+fn call(service: &mut Timeout<Mock>, command: Command) -> task::Spawn<Response> {
+    let mut ready = task::spawn(());
+    assert_ready_ok!(ready.enter(|cx, _| service.poll_ready(cx)));
+    task::spawn(service.call(command))
+}
+
+fn get() -> Command {
+    cmd("GET").arg("k")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_time_is_passed_on() {
+    let (mut service, mut handle, counters) = service(TIMEOUT);
+    let mut response = call(&mut service, get());
+    assert_pending!(response.poll());
+    let (_, reply) = handle.next_request().await.expect("a request");
+    sleep(TIMEOUT - Duration::from_millis(1)).await;
+    reply.send_response(Value::Integer(1));
+    assert!(response.is_woken());
+    assert_eq!(assert_ready_ok!(response.poll()), Value::Integer(1));
+    assert_eq!(counters.snapshot().timeouts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_wakes_the_caller_with_an_error_of_unknown_delivery() {
+    let (mut service, _handle, counters) = service(TIMEOUT);
+    let mut response = call(&mut service, get());
+    assert_pending!(response.poll());
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    assert!(response.is_woken());
+    let error = Error::from(assert_ready_err!(response.poll()));
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    assert_eq!(error.command(), Some(&*get().name()));
+    assert!(
+        error.to_string().contains("no answer within 400 ms"),
+        "{error}"
+    );
+    assert_eq!(counters.snapshot().timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_service_that_notices_the_deadline_gives_the_error() {
+    // Pending until its deadline has passed, then precise: as all that waits in this crate.
+    let precise = service_fn(|command: Command| {
+        let deadline = command.deadline().expect("a deadline");
+        std::future::poll_fn(move |_| {
+            if Instant::now() < deadline {
+                return std::task::Poll::Pending;
+            }
+            let error = Error::new(ErrorKind::Timeout, "waiting for a connection");
+            std::task::Poll::Ready(Err::<Value, _>(error))
+        })
+    });
+    let counters = Counters::new();
+    let mut service = TimeoutLayer::new(TIMEOUT)
+        .counters(counters.clone())
+        .layer(precise);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    let error = Error::from(assert_ready_err!(response.poll()));
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    assert_eq!(counters.snapshot().timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_came_with_the_deadline_wins() {
+    let (mut service, mut handle, _) = service(TIMEOUT);
+    let mut response = call(&mut service, get());
+    assert_pending!(response.poll());
+    let (_, reply) = handle.next_request().await.expect("a request");
+    sleep(2 * TIMEOUT).await;
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(response.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outer_deadline_is_made_earlier_but_never_later() {
+    let now = Instant::now();
+    for (outer_ms, expected_ms) in [(100, 100), (1000, 400)] {
+        let (mut service, mut handle, _) = service(TIMEOUT);
+        let mut command = get();
+        command.set_deadline(now + Duration::from_millis(outer_ms));
+        let _response = call(&mut service, command);
+        let (request, _) = handle.next_request().await.expect("a request");
+        let expected = now + Duration::from_millis(expected_ms);
+        assert_eq!(request.deadline(), Some(expected), "outer {outer_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_of_its_own_replaces_the_layers() {
+    for own in [TIMEOUT / 2, 2 * TIMEOUT] {
+        let (mut service, mut handle, _) = service(TIMEOUT);
+        let _response = call(&mut service, get().timeout(own));
+        let (request, _) = handle.next_request().await.expect("a request");
+        assert_eq!(request.deadline(), Some(Instant::now() + own));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_too_long_to_add_is_no_limit() {
+    let (mut service, mut handle, _) = service(Duration::MAX);
+    let mut response = call(&mut service, get());
+    let (request, reply) = handle.next_request().await.expect("a request");
+    assert_eq!(request.deadline(), None);
+    assert_pending!(response.poll());
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(response.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_past_its_deadline_is_not_passed_on() {
+    let (mut service, mut handle, counters) = service(Duration::ZERO);
+    let mut response = call(&mut service, get());
+    let error = Error::from(assert_ready_err!(response.poll()));
+    assert!(error.is_timeout());
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    assert_eq!(counters.snapshot().timeouts, 1);
+    assert_pending!(handle.poll_request());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_error_is_passed_on() {
+    let (mut service, mut handle, counters) = service(TIMEOUT);
+    let mut response = call(&mut service, get());
+    assert_pending!(response.poll());
+    let (_, reply) = handle.next_request().await.expect("a request");
+    reply.send_error(Error::new(ErrorKind::Connection, "closed"));
+    let error = Error::from(assert_ready_err!(response.poll()));
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert_eq!(counters.snapshot().timeouts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_and_its_error_are_the_inner_services() {
+    let (mut service, mut handle, _) = service(TIMEOUT);
+    handle.allow(0);
+    let mut ready = task::spawn(());
+    assert_pending!(ready.enter(|cx, _| service.poll_ready(cx)));
+    handle.send_error("finished");
+    assert!(ready.is_woken());
+    let error: BoxError = assert_ready_err!(ready.enter(|cx, _| service.poll_ready(cx)));
+    assert_eq!(error.to_string(), "finished");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_response_drops_the_inner_future() {
+    let held = Arc::new(());
+    let inner = service_fn({
+        let held = held.clone();
+        move |_| {
+            let held = held.clone();
+            async move {
+                let _held = held;
+                std::future::pending::<Result<Value, Error>>().await
+            }
+        }
+    });
+    let mut service = TimeoutLayer::new(TIMEOUT).layer(inner);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    assert_eq!(Arc::strong_count(&held), 3);
+    drop(response);
+    assert_eq!(Arc::strong_count(&held), 2);
+}
+
+#[test]
+fn time_spent_blocking_is_not_part_of_the_timeout() {
+    let block = Duration::from_secs(5);
+    assert_eq!(
+        and_block_time(TIMEOUT, BlockTime::For(block)),
+        Some(TIMEOUT + block)
+    );
+    assert_eq!(and_block_time(TIMEOUT, BlockTime::Forever), None);
+}
