@@ -1,0 +1,78 @@
+//! Trying again: [`RetryPolicy`], for tower's [`RetryLayer`].
+//!
+//! # What is retried
+//!
+//! Whether a command may be sent again depends on how far it got, not on what went wrong:
+//!
+//! | outcome of an attempt | retried |
+//! |---|---|
+//! | `Ok` with `TRYAGAIN`, `CLUSTERDOWN`, `MASTERDOWN`, `LOADING`, `READONLY`, `MOVED` or `ASK` | every command |
+//! | `Ok` with any other value or error reply | no |
+//! | `Err`, [`NotSent`] or [`NotApplied`] | every command |
+//! | `Err`, [`Unknown`] | [idempotent](crate::Command::is_idempotent) commands |
+//! | `Err` that waiting does not mend: the command or a setting is wrong, the password is refused, the client is shut down | no |
+//!
+//! # How often
+//!
+//! Three bounds hold, and the narrowest counts:
+//!
+//! - **The deadline.** No attempt begins after [`Command::deadline`]: if the pause before it would last that
+//!   long, the request ends at once with the outcome at hand, which tells more than a timeout.
+//! - **The count**, `retries`. It counts every retry of a command without a deadline. With a deadline it counts
+//!   only retries of *failures*: lost connections, timeouts of an attempt, overload. Where *the cluster is not
+//!   ready* - it refused the command, a node cannot be reached, no node is known to serve the slot - nothing was
+//!   applied and time is what mends it, so the deadline alone decides: with a timeout of 5 s a request outlasts
+//!   an election of 4 s, and with one of 400 ms it gives up after 400 ms.
+//!   [`count_all`](RetryPolicy::count_all) makes the count hold for these too.
+//! - **The budget**, shared by all requests: retries are at most a share of the requests of the last ten
+//!   seconds, so that an outage is not made worse by a multiple of the load. Where the cluster is not ready, an
+//!   empty budget does not end a request that has time: it waits for its share, or tries once more shortly
+//!   before its deadline. Retries that find the cluster ready again cost nothing, so that all who wait come
+//!   through.
+//!
+//! # The pause before a retry
+//!
+//! Exponential with full jitter: a random time between zero and 10, 20, 40 ms and so on up to 500 ms. The first
+//! pauses suit what passes in milliseconds (`TRYAGAIN` while a key moves, a graceful failover); the longest
+//! suits an election: a waiting request then tries about four times per second, and the end of the outage is
+//! noticed within half a second. The first retry after a connection was found closed before anything was written is
+//! made without a pause.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_redis_cluster::{Command, Error, RetryLayer, RetryPolicy, ServerError, TimeoutLayer, Value, cmd};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let policy = RetryPolicy::new(3).backoff(Duration::from_millis(5), Duration::from_millis(250));
+//! let mut service = ServiceBuilder::new()
+//!     .layer(TimeoutLayer::new(Duration::from_secs(1)))
+//!     .layer(RetryLayer::new(policy))
+//!     .service(service_fn(|_: Command| async {
+//!         Ok::<_, Error>(Value::Error(ServerError::new("TRYAGAIN Multiple keys request during rehashing of slot")))
+//!     }));
+//!
+//! // The outcome of the last attempt, not a timeout.
+//! let value = service.ready().await.unwrap().call(cmd("GET").arg("k")).await.unwrap();
+//! assert!(matches!(value, Value::Error(error) if error.code() == "TRYAGAIN"));
+//! # }
+//! ```
+//!
+//! [`Command::deadline`]: crate::Command::deadline
+//! [`NotApplied`]: crate::Delivery::NotApplied
+//! [`NotSent`]: crate::Delivery::NotSent
+//! [`Unknown`]: crate::Delivery::Unknown
+
+mod backoff;
+mod budget;
+mod failure;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+pub use self::backoff::Backoff;
+pub use self::failure::Failure;
+pub use self::policy::RetryPolicy;
+#[doc(no_inline)]
+pub use tower::retry::RetryLayer;

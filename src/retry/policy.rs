@@ -1,0 +1,295 @@
+//! Whether and when a command is sent again.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower::retry::Policy;
+
+use super::backoff::{Backoff, Delays, Patience, TIMER_RESOLUTION};
+use super::budget::Budget;
+use super::failure::Failure;
+use crate::command::Command;
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::metrics::Counters;
+use crate::value::Value;
+
+/// Retries what is safe to retry, within deadline, count and budget; see the [module docs](super).
+///
+/// Clones share the budget. tower clones the policy for each request, to keep count of its attempts.
+#[derive(Clone, Debug)]
+pub struct RetryPolicy {
+    settings: Arc<Settings>,
+    attempts: u32,
+    /// Retries that `retries` bounds.
+    counted: u32,
+    /// Why the attempt before this one was not the last.
+    earlier: Option<Error>,
+    /// This attempt is a retry, made because the cluster was not ready.
+    is_after_unready: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    retries: u32,
+    counts_all: bool,
+    delays: Delays,
+    budget: Option<Arc<Budget>>,
+    counters: Counters,
+}
+
+impl RetryPolicy {
+    /// Sends a failed command again at most this many times, 0 for never. While the cluster is not ready and the
+    /// command has a deadline, the deadline bounds instead; see the [module docs](super#how-often).
+    ///
+    /// Pauses are up to 10 ms at first and 500 ms at last; the budget is 20% of the requests and 10 retries per
+    /// second.
+    pub fn new(retries: usize) -> Self {
+        Self {
+            settings: Arc::new(Settings {
+                retries: u32::try_from(retries).unwrap_or(u32::MAX),
+                counts_all: false,
+                delays: Delays {
+                    base: Duration::from_millis(10),
+                    max: Duration::from_millis(500),
+                },
+                budget: Some(Arc::new(Budget::new(0.2, 10.0))),
+                counters: Counters::new(),
+            }),
+            attempts: 0,
+            counted: 0,
+            earlier: None,
+            is_after_unready: false,
+        }
+    }
+
+    /// Pauses before the first retry for a random time up to `base`, twice that before the second, and so on up
+    /// to `max`.
+    #[must_use]
+    pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
+        self.settings_mut().delays = Delays { base, max };
+        self
+    }
+
+    /// Retries at most `ratio` times as often as there are requests, and `reserve` times per second besides, for
+    /// clients that make few requests. Both are taken over the last ten seconds.
+    ///
+    /// # Panics
+    ///
+    /// If `ratio` or `reserve` is negative or not a finite number.
+    #[must_use]
+    pub fn budget(mut self, ratio: f64, reserve: f64) -> Self {
+        assert!(
+            [ratio, reserve].iter().all(|x| x.is_finite() && *x >= 0.0),
+            "a retry budget is made of finite numbers from 0"
+        );
+        self.settings_mut().budget = Some(Arc::new(Budget::new(ratio, reserve)));
+        self
+    }
+
+    /// Retries whatever share of the requests it is. An outage then meets up to `retries` times the load, or more
+    /// while the deadline alone bounds.
+    #[must_use]
+    pub fn no_budget(mut self) -> Self {
+        self.settings_mut().budget = None;
+        self
+    }
+
+    /// Lets `retries` bound every retry, also while the cluster is not ready and the deadline has not passed.
+    #[must_use]
+    pub fn count_all(mut self) -> Self {
+        self.settings_mut().counts_all = true;
+        self
+    }
+
+    /// Counts `retries` and `retries_withheld` there.
+    #[must_use]
+    pub fn counters(mut self, counters: Counters) -> Self {
+        self.settings_mut().counters = counters;
+        self
+    }
+
+    fn settings_mut(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
+    }
+
+    /// The pause before the next attempt; `None` if the last one was the last.
+    fn next(&mut self, command: &Command, setback: &Setback) -> Option<Backoff> {
+        let settings = &*self.settings;
+        let deadline = command.deadline();
+        let is_counted = settings.counts_all || !setback.is_unready || deadline.is_none();
+        if is_counted && self.counted >= settings.retries {
+            return None;
+        }
+        let number = self.attempts - 1;
+        let delay = if number == 0 && setback.is_closed_before_sent() {
+            Duration::ZERO
+        } else {
+            settings.delays.draw(number)
+        };
+        if let Some(deadline) = deadline
+            && deadline.saturating_duration_since(Instant::now())
+                <= delay.saturating_add(TIMER_RESOLUTION)
+        {
+            return None;
+        }
+        let backoff = match &settings.budget {
+            Some(budget) if !budget.withdraw() => {
+                // What a cluster that is not ready refuses is held back until there are tokens again, or until just
+                // before the deadline. Anything else is given up.
+                let until = deadline
+                    .filter(|_| !is_counted)
+                    .and_then(|deadline| deadline.checked_sub(settings.delays.max))
+                    .filter(|until| *until > Instant::now());
+                let Some(until) = until else {
+                    self.withheld(command, setback);
+                    return None;
+                };
+                let patience = Patience {
+                    budget: Arc::clone(budget),
+                    interval: settings.delays.max,
+                    until,
+                };
+                Backoff::patient(delay, patience)
+            }
+            _ => Backoff::new(delay),
+        };
+        self.counted += u32::from(is_counted);
+        settings.counters.retries().increment();
+        tracing::debug!(
+            target: "tower_redis_cluster",
+            command = %command.name(),
+            attempt = self.attempts,
+            cause = setback.error.cause(),
+            delay_ms = delay.as_secs_f64() * 1e3,
+            "retrying",
+        );
+        Some(backoff)
+    }
+
+    fn withheld(&self, command: &Command, setback: &Setback) {
+        self.settings.counters.retries_withheld().increment();
+        tracing::debug!(
+            target: "tower_redis_cluster",
+            command = %command.name(),
+            attempt = self.attempts,
+            cause = setback.error.cause(),
+            "retry withheld: the budget is empty",
+        );
+    }
+
+    /// Writes into the last error what it cannot know.
+    fn annotate(&mut self, error: &mut Error) {
+        let mut told = error.clone().with_attempts(self.attempts);
+        // A timeout says only that time was up; the attempts before it say what took it.
+        if told.is_timeout()
+            && told.source().is_none()
+            && let Some(earlier) = self.earlier.take()
+        {
+            told = told.with_source(earlier);
+        }
+        *error = told;
+    }
+}
+
+impl From<usize> for RetryPolicy {
+    /// As [`RetryPolicy::new`].
+    fn from(retries: usize) -> Self {
+        Self::new(retries)
+    }
+}
+
+impl<E: Failure> Policy<Command, Value, E> for RetryPolicy {
+    type Future = Backoff;
+
+    fn retry(
+        &mut self,
+        command: &mut Command,
+        result: &mut Result<Value, E>,
+    ) -> Option<Self::Future> {
+        if self.attempts == 0
+            && let Some(budget) = &self.settings.budget
+        {
+            budget.deposit();
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let setback = Setback::of(command, result);
+        if self.is_after_unready
+            && setback.is_none()
+            && result.is_ok()
+            && let Some(budget) = &self.settings.budget
+        {
+            // The cluster is ready again. The requests that wait for tokens need not wait for those of new requests.
+            budget.refund();
+        }
+        if let Some(setback) = setback
+            && let Some(backoff) = self.next(command, &setback)
+        {
+            self.is_after_unready = setback.is_unready;
+            self.earlier = Some(setback.error);
+            return Some(backoff);
+        }
+        if let Err(error) = result
+            && let Some(error) = error.ours_mut()
+        {
+            self.annotate(error);
+        }
+        None
+    }
+
+    fn clone_request(&mut self, command: &Command) -> Option<Command> {
+        (self.settings.retries > 0).then(|| command.clone())
+    }
+}
+
+/// The outcome of an attempt that it is safe to follow by another.
+struct Setback {
+    error: Error,
+    /// The cluster, or what we know of it, is not in the state to serve the command, which was not applied.
+    is_unready: bool,
+}
+
+impl Setback {
+    fn of<E: Failure>(command: &Command, result: &Result<Value, E>) -> Option<Self> {
+        let error = match result {
+            Ok(Value::Error(reply)) if is_unready(reply.code()) => Error::server(reply.clone()),
+            Ok(_) => return None,
+            Err(error) => error.to_ours(),
+        };
+        let is_unready = match error.kind() {
+            // Time does not mend these.
+            ErrorKind::InvalidCommand
+            | ErrorKind::Config
+            | ErrorKind::Conversion
+            | ErrorKind::Authentication
+            | ErrorKind::Shutdown => return None,
+            ErrorKind::Server => {
+                if !error.server_error().is_some_and(|e| is_unready(e.code())) {
+                    return None;
+                }
+                true
+            }
+            ErrorKind::Connect | ErrorKind::Topology | ErrorKind::TooManyRedirects => {
+                error.delivery() != Delivery::Unknown
+            }
+            _ => false,
+        };
+        if error.delivery() == Delivery::Unknown && !command.is_idempotent() {
+            return None;
+        }
+        Some(Self { error, is_unready })
+    }
+
+    fn is_closed_before_sent(&self) -> bool {
+        self.error.kind() == ErrorKind::Connection && self.error.delivery() == Delivery::NotSent
+    }
+}
+
+/// True for the codes with which a server refuses a command that it, or another node, will serve later.
+fn is_unready(code: &str) -> bool {
+    matches!(
+        code,
+        "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "READONLY" | "MOVED" | "ASK"
+    )
+}
