@@ -1,0 +1,146 @@
+//! The future of [`InFlightLimit`](super::InFlightLimit).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::{BoxError, Service};
+
+use super::gate::{Place, Turn};
+use crate::command::Command;
+use crate::error::{Error, ErrorKind};
+
+pin_project! {
+    /// The response. Its place is free again when it is complete or dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its turn, the request was not passed on.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S>
+    where
+        S: Service<Command>,
+    {
+        #[pin]
+        state: State<S, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F> {
+        // Other callers took the places that were free when the service was ready.
+        Waiting {
+            turn: Turn,
+            service: S,
+            command: Option<Command>,
+            was_polled: bool,
+        },
+        // Holds its place. The future is dropped before it.
+        Running {
+            #[pin]
+            future: F,
+            place: Option<Place>,
+        },
+        // Gave its result; keeps no turn.
+        Done,
+    }
+}
+
+impl<S> ResponseFuture<S>
+where
+    S: Service<Command>,
+{
+    pub(super) fn running(future: S::Future, place: Place) -> Self {
+        Self {
+            state: State::Running {
+                future,
+                place: Some(place),
+            },
+        }
+    }
+
+    pub(super) fn waiting(turn: Turn, service: S, command: Command) -> Self {
+        Self {
+            state: State::Waiting {
+                turn,
+                service,
+                command: Some(command),
+                was_polled: false,
+            },
+        }
+    }
+}
+
+impl<S> Future for ResponseFuture<S>
+where
+    S: Service<Command>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<S::Response, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Waiting {
+                    turn,
+                    service,
+                    command,
+                    was_polled,
+                } => {
+                    let Poll::Ready(place) = turn.poll_place(cx) else {
+                        let is_first = !std::mem::replace(was_polled, true);
+                        let command = command.as_ref().expect("taken only with a place");
+                        if !is_first && is_overdue(command) {
+                            let error = overdue(command);
+                            state.set(State::Done);
+                            return Poll::Ready(Err(error.into()));
+                        }
+                        return Poll::Pending;
+                    };
+                    let command = command.take().expect("taken only with a place");
+                    State::Running {
+                        future: service.call(command),
+                        place: Some(place),
+                    }
+                }
+                StateProj::Running { future, place } => {
+                    let result = ready!(future.poll(cx));
+                    drop(place.take());
+                    return Poll::Ready(result.map_err(Into::into));
+                }
+                StateProj::Done => panic!("polled after completion"),
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for ResponseFuture<S>
+where
+    S: Service<Command>,
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let is_waiting = matches!(self.state, State::Waiting { .. });
+        f.debug_struct("ResponseFuture")
+            .field("is_waiting", &is_waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_overdue(command: &Command) -> bool {
+    command
+        .deadline()
+        .is_some_and(|deadline| deadline <= Instant::now())
+}
+
+fn overdue(command: &Command) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "the deadline passed while too many requests were in flight",
+    )
+    .with_command(command.name())
+}

@@ -1,0 +1,229 @@
+//! The gate: how many are inside, and who waits for a place.
+//!
+//! Two queues wait. *Turns* are requests already called, which got no place: a place that gets free goes to the
+//! first of them directly. *Visitors* are services not ready yet: they are only told that there is a place, since
+//! nothing may be reserved for a service that might never be called.
+//!
+//! Invariants:
+//! - While a turn waits, all places are taken.
+//! - While a visitor waits, somebody is inside, whose leaving wakes a visitor for each place free then; the last
+//!   to leave wakes them all. So a visitor that was woken and does not come cannot hold up the others for longer
+//!   than the next leaves take.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+/// A shared bound.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    max: usize,
+    // Written under the lock; read without it where a place is looked for but not taken.
+    inside: AtomicUsize,
+    // Held for a few instructions at a time; nothing is woken or dropped under it that could come back here.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next_ticket: Ticket,
+    // By ticket, so by order of arrival. None until the future is first polled.
+    turns: BTreeMap<Ticket, Option<Waker>>,
+    visitors: BTreeMap<Ticket, Waker>,
+}
+
+type Ticket = u64;
+
+impl Gate {
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                max,
+                inside: AtomicUsize::new(0),
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Takes a place, or a turn if there is none.
+    pub(super) fn enter(&self) -> Result<Place, Turn> {
+        let mut state = self.shared.state.lock();
+        if self.shared.has_vacancy() {
+            self.shared.inside.fetch_add(1, Ordering::Relaxed);
+            return Ok(Place(self.clone()));
+        }
+        let ticket = state.ticket();
+        state.turns.insert(ticket, None);
+        Err(Turn {
+            gate: Some(self.clone()),
+            ticket,
+        })
+    }
+
+    fn leave(&self) {
+        let mut state = self.shared.state.lock();
+        if let Some((_, waker)) = state.turns.pop_first() {
+            drop(state);
+            // The place is its own now, polled or not.
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            return;
+        }
+        self.shared.inside.fetch_sub(1, Ordering::Relaxed);
+        if state.visitors.is_empty() {
+            return;
+        }
+        let woken = self.shared.visitors_to_wake(&mut state);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+}
+
+impl Shared {
+    fn has_vacancy(&self) -> bool {
+        self.inside.load(Ordering::Relaxed) < self.max
+    }
+
+    fn visitors_to_wake(&self, state: &mut State) -> Vec<Waker> {
+        let count = match self.inside.load(Ordering::Relaxed) {
+            0 => state.visitors.len(),
+            inside => self.max - inside,
+        };
+        let visitors = std::iter::from_fn(|| state.visitors.pop_first());
+        visitors.take(count).map(|(_, waker)| waker).collect()
+    }
+}
+
+/// A place inside, until dropped.
+#[derive(Debug)]
+pub(super) struct Place(Gate);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// The right to the next place after those who came before.
+#[derive(Debug)]
+pub(super) struct Turn {
+    // None once it has become a place.
+    gate: Option<Gate>,
+    ticket: Ticket,
+}
+
+impl Turn {
+    pub(super) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Place> {
+        let gate = self.gate.take().expect("a turn becomes a place once");
+        let mut state = gate.shared.state.lock();
+        if let Some(waker) = state.turns.get_mut(&self.ticket) {
+            let old = register(waker, cx);
+            drop(state);
+            drop(old);
+            self.gate = Some(gate);
+            return Poll::Pending;
+        }
+        drop(state);
+        Poll::Ready(Place(gate))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(gate) = &self.gate else { return };
+        let removed = gate.shared.state.lock().turns.remove(&self.ticket);
+        if removed.is_none() {
+            // It had been given a place that it never looked at.
+            gate.leave();
+        }
+    }
+}
+
+/// A service's stake in the gate: it may be waiting to be told of a place.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    gate: Gate,
+    // Kept while it waits, also after it was woken in vain: then it waits where it stood before.
+    ticket: Option<Ticket>,
+}
+
+impl Visitor {
+    pub(super) fn new(gate: Gate) -> Self {
+        Self { gate, ticket: None }
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Ready while there is a place, which is not reserved by that.
+    pub(super) fn poll_vacancy(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = &*self.gate.shared;
+        if self.ticket.is_none() && shared.has_vacancy() {
+            return Poll::Ready(());
+        }
+        let mut state = shared.state.lock();
+        // Looked at again: under the lock nobody leaves between the look and the registration.
+        if shared.has_vacancy() {
+            let old = self
+                .ticket
+                .take()
+                .and_then(|ticket| state.visitors.remove(&ticket));
+            drop(state);
+            drop(old);
+            return Poll::Ready(());
+        }
+        let ticket = *self.ticket.get_or_insert_with(|| state.ticket());
+        let old = state.visitors.insert(ticket, cx.waker().clone());
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+/// The clone waits for nothing.
+impl Clone for Visitor {
+    fn clone(&self) -> Self {
+        Self::new(self.gate.clone())
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let shared = &*self.gate.shared;
+        let mut state = shared.state.lock();
+        let removed = state.visitors.remove(&ticket);
+        let woken = match removed {
+            Some(_) => Vec::new(),
+            // It had been told of a place and will not come: tell the next.
+            None => shared.visitors_to_wake(&mut state),
+        };
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Stores the caller's waker; gives back what it replaced, to be dropped without the lock.
+fn register(slot: &mut Option<Waker>, cx: &mut Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,298 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::{Instant, advance};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
+use tower_test::mock;
+
+use super::{InFlightLimit, InFlightLimitLayer};
+use crate::command::{Command, cmd};
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::value::Value;
+
+type Mock = mock::Mock<Command, Value>;
+type Service1 = InFlightLimit<Mock>;
+type Response = super::future::ResponseFuture<Mock>;
+
+fn service(max: usize) -> (Service1, mock::Handle<Command, Value>) {
+    let (mock, handle) = mock::pair();
+    (InFlightLimitLayer::new(max).layer(mock), handle)
+}
+
+fn get() -> Command {
+    cmd("GET").arg("k")
+}
+
+fn is_ready(ready: &mut task::Spawn<Service1>) -> bool {
+    match ready.enter(|cx, mut service| service.poll_ready(cx)) {
+        Poll::Ready(result) => result.map(|()| true).expect("no error"),
+        Poll::Pending => false,
+    }
+}
+
+fn call(service: &mut task::Spawn<Service1>) -> task::Spawn<Response> {
+    assert!(is_ready(service));
+    task::spawn((**service).call(get()))
+}
+
+/// A service of its own in the same limit.
+fn clone(service: &task::Spawn<Service1>) -> task::Spawn<Service1> {
+    task::spawn((**service).clone())
+}
+
+#[tokio::test]
+async fn at_the_bound_it_is_not_ready_until_a_request_ends() {
+    let (service, mut handle) = service(1);
+    let mut service = task::spawn(service);
+    let mut first = call(&mut service);
+    assert!(!is_ready(&mut service));
+    let (_, reply) = handle.next_request().await.expect("the first");
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(first.poll());
+    assert!(service.is_woken());
+    assert!(is_ready(&mut service));
+}
+
+#[tokio::test]
+async fn a_response_dropped_in_flight_gives_its_place_back() {
+    let (service, _handle) = service(1);
+    let mut service = task::spawn(service);
+    let first = call(&mut service);
+    assert!(!is_ready(&mut service));
+    drop(first);
+    assert!(service.is_woken());
+    assert!(is_ready(&mut service));
+}
+
+#[tokio::test]
+async fn an_inner_error_gives_the_place_back() {
+    let (service, mut handle) = service(1);
+    let mut service = task::spawn(service);
+    let mut first = call(&mut service);
+    let (_, reply) = handle.next_request().await.expect("the first");
+    reply.send_error("broken");
+    assert_ready_err!(first.poll());
+    assert!(is_ready(&mut service));
+}
+
+#[tokio::test]
+async fn a_service_that_was_ready_and_left_alone_keeps_nothing() {
+    let (service, _handle) = service(1);
+    let mut idle = task::spawn(service);
+    let mut other = clone(&idle);
+    assert!(is_ready(&mut idle));
+    let _first = call(&mut other);
+    assert!(!is_ready(&mut idle));
+}
+
+#[tokio::test]
+async fn a_call_that_lost_its_place_waits_and_the_bound_holds() {
+    let (service, mut handle) = service(1);
+    let mut service = task::spawn(service);
+    let mut other = clone(&service);
+    assert!(is_ready(&mut service));
+    assert!(is_ready(&mut other));
+    let mut first = task::spawn(service.call(get()));
+    let mut second = task::spawn(other.call(get()));
+    assert_pending!(second.poll());
+    let (_, reply) = handle.next_request().await.expect("the first");
+    assert_pending!(handle.poll_request());
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(first.poll());
+    assert!(second.is_woken());
+    assert!(!is_ready(&mut service), "the place is the second's");
+    assert_pending!(second.poll());
+    let (_, reply) = handle.next_request().await.expect("the second");
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(second.poll());
+    assert!(is_ready(&mut service));
+}
+
+#[tokio::test]
+async fn a_waiting_call_calls_the_instance_that_was_ready() {
+    /// Panics when called unready, as tower allows.
+    #[derive(Default)]
+    struct Strict(bool);
+    impl Clone for Strict {
+        fn clone(&self) -> Self {
+            Self(false)
+        }
+    }
+    impl Service<Command> for Strict {
+        type Response = Value;
+        type Error = BoxError;
+        type Future = std::future::Ready<Result<Value, BoxError>>;
+        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), BoxError>> {
+            self.0 = true;
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, _: Command) -> Self::Future {
+            assert!(std::mem::take(&mut self.0), "called unready");
+            std::future::ready(Ok(Value::Nil))
+        }
+    }
+    let mut service = InFlightLimit::new(Strict::default(), 1);
+    let mut other = service.clone();
+    service.ready().await.expect("ready");
+    other.ready().await.expect("ready");
+    let first = service.call(get());
+    let second = other.call(get());
+    let _ = first.await.expect("the answer");
+    let _ = second.await.expect("the answer");
+}
+
+#[tokio::test]
+async fn a_turn_dropped_passes_its_place_on() {
+    let (service, _handle) = service(1);
+    let mut services = [(); 3].map(|()| task::spawn(service.clone()));
+    assert!(services.iter_mut().all(is_ready));
+    let [first, second, mut third] = services.each_mut().map(|s| task::spawn(s.call(get())));
+    assert_pending!(third.poll());
+    drop(first);
+    // The second has the place without having been polled.
+    assert!(!third.is_woken());
+    drop(second);
+    assert!(third.is_woken());
+}
+
+#[tokio::test]
+async fn waiting_services_are_woken_one_for_each_place_in_order() {
+    let (service, _handle) = service(2);
+    let mut busy = task::spawn(service);
+    let first = call(&mut busy);
+    let _second = call(&mut busy);
+    let mut waiting = [(); 3].map(|()| clone(&busy));
+    assert!(!waiting.iter_mut().any(is_ready));
+    drop(first);
+    let woken = waiting.each_ref().map(|service| service.is_woken());
+    assert_eq!(woken, [true, false, false]);
+}
+
+#[tokio::test]
+async fn a_service_woken_in_vain_keeps_its_place_in_the_queue() {
+    let (service, _handle) = service(2);
+    let mut busy = task::spawn(service);
+    let [first, _second] = [(); 2].map(|()| call(&mut busy));
+    let mut waiting = [(); 2].map(|()| clone(&busy));
+    assert!(!waiting.iter_mut().any(is_ready));
+    drop(first);
+    let quicker = call(&mut busy);
+    assert!(!is_ready(&mut waiting[0]));
+    drop(quicker);
+    let woken = waiting.each_ref().map(|service| service.is_woken());
+    assert_eq!(woken, [true, false]);
+}
+
+#[tokio::test]
+async fn a_clone_of_a_waiting_service_waits_for_itself() {
+    let (service, _handle) = service(2);
+    let mut busy = task::spawn(service);
+    let [first, _second] = [(); 2].map(|()| call(&mut busy));
+    assert!(!is_ready(&mut busy));
+    let mut cloned = clone(&busy);
+    assert!(!is_ready(&mut cloned));
+    drop(first);
+    assert_eq!([busy.is_woken(), cloned.is_woken()], [true, false]);
+}
+
+#[tokio::test]
+async fn a_service_dropped_after_it_was_woken_passes_that_on() {
+    let (service, _handle) = service(2);
+    let mut busy = task::spawn(service);
+    let [first, _second] = [(); 2].map(|()| call(&mut busy));
+    let [mut gone, mut next] = [(); 2].map(|()| clone(&busy));
+    assert!(!is_ready(&mut gone));
+    assert!(!is_ready(&mut next));
+    drop(first);
+    assert!(!next.is_woken());
+    drop(gone);
+    assert!(next.is_woken());
+}
+
+#[tokio::test]
+async fn an_idle_service_cannot_hold_up_the_others_once_all_places_are_free() {
+    let (service, _handle) = service(1);
+    let mut busy = task::spawn(service);
+    let first = call(&mut busy);
+    let [mut idle, mut other] = [(); 2].map(|()| clone(&busy));
+    assert!(!is_ready(&mut idle));
+    assert!(!is_ready(&mut other));
+    drop(first);
+    assert!(other.is_woken());
+}
+
+#[tokio::test]
+async fn each_service_of_a_layer_has_a_bound_of_its_own() {
+    let layer = InFlightLimitLayer::new(1);
+    let (mock, _handle) = mock::pair();
+    let mut one = task::spawn(layer.layer(mock.clone()));
+    let mut other = task::spawn(layer.layer(mock));
+    let _first = call(&mut one);
+    assert!(is_ready(&mut other));
+}
+
+#[tokio::test]
+async fn inner_readiness_and_its_error_are_passed_on() {
+    let (service, mut handle) = service(1);
+    handle.allow(0);
+    let mut service = task::spawn(service);
+    assert!(!is_ready(&mut service));
+    handle.send_error("finished");
+    let result = service.enter(|cx, mut service| service.poll_ready(cx));
+    assert_eq!(assert_ready_err!(result).to_string(), "finished");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_comes_too_late_is_a_timeout_of_a_request_not_sent() {
+    let (mut first, _handle) = service(1);
+    let mut second = first.clone();
+    first.ready().await.expect("ready");
+    second.ready().await.expect("ready");
+    let running = first.call(get());
+    let mut command = get();
+    command.set_deadline(Instant::now() + Duration::from_secs(1));
+    let mut late = task::spawn(second.call(command));
+    assert_pending!(late.poll());
+    advance(Duration::from_secs(1)).await;
+    let error = Error::from(assert_ready_err!(late.poll()));
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    // Complete but not dropped, it must not be given the place.
+    drop(running);
+    let mut first = task::spawn(first);
+    assert!(is_ready(&mut first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_the_bound_holds_and_everybody_is_served() {
+    const MAX: usize = 3;
+    let inside = Arc::new(AtomicUsize::new(0));
+    let inner = service_fn(move |_: Command| {
+        let inside = inside.clone();
+        async move {
+            assert!(inside.fetch_add(1, Ordering::SeqCst) < MAX);
+            tokio::task::yield_now().await;
+            inside.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, BoxError>(Value::Nil)
+        }
+    });
+    let service = InFlightLimit::new(inner, MAX);
+    let tasks = (0..32).map(|number| {
+        let mut service = service.clone();
+        tokio::spawn(async move {
+            for round in 0..200 {
+                let response = service.ready().await.expect("ready").call(get());
+                if (number + round) % 7 != 0 {
+                    response.await.expect("the answer");
+                }
+            }
+        })
+    });
+    for result in join_all(tasks).await {
+        result.expect("no panic");
+    }
+}
