@@ -1,0 +1,345 @@
+//! [`ClusterBuilder`], and the stack it builds.
+
+use std::fmt;
+use std::time::Duration;
+
+use tower::layer::util::{Identity, Stack};
+use tower::retry::Retry;
+use tower::timeout::Timeout as ConnectTimeout;
+use tower::{BoxError, Layer, Service, ServiceBuilder};
+
+use super::Cluster;
+use crate::addr::NodeAddr;
+use crate::cache::{ConnectionCache, ConnectionCacheLayer};
+use crate::command::Command;
+use crate::connect::{ConnectConfig, Connector};
+use crate::connection;
+use crate::error::{Error, ErrorKind};
+use crate::limit::{InFlightLimit, InFlightLimitLayer};
+use crate::metrics::Counters;
+use crate::node::{FromFn, NodeLayer, Same};
+use crate::retry::{Failure, RetryLayer, RetryPolicy};
+use crate::route::{Route, RouteLayer};
+use crate::timeout::{Timeout, TimeoutLayer};
+use crate::trace::{Trace, TraceLayer};
+use crate::value::Value;
+
+/// What [`Cluster::connect`] and a builder without layers make.
+pub type DefaultStack = RequestStack<AttemptStack>;
+
+/// The request seam of a built stack: all that a request passes before its first attempt.
+pub type RequestStack<T> = InFlightLimit<Trace<Timeout<Retry<RetryPolicy, T>>>>;
+
+/// The attempt seam of a built stack, without the application's attempt layers: routing over cached connections.
+pub type AttemptStack<N = Identity, C = Identity> = Route<ConnectionCache<MakeStack<N, C>>>;
+
+/// What makes connections in a built stack: the connector, inside the application's connect and node layers.
+pub type MakeStack<N, C> = <N as Layer<ConnectStack<C>>>::Service;
+
+/// The connect seam of a built stack.
+pub type ConnectStack<C> = <C as Layer<ConnectTimeout<Connector>>>::Service;
+
+/// A client, and its way to learn of the topology.
+type Assembled<A, N, C> = (
+    Cluster<RequestStack<<A as Layer<AttemptStack<N, C>>>::Service>>,
+    AttemptStack<N, C>,
+);
+
+/// Settings of a [`Cluster`], and layers to put into its stack.
+///
+/// Each default is given with its reason. Where a setting is missing, build the stack by hand, as the crate's
+/// front page shows, or add the layer.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tower::limit::ConcurrencyLimitLayer;
+/// use tower_redis_cluster::Cluster;
+///
+/// # async fn example() -> Result<(), tower_redis_cluster::Error> {
+/// let cluster = Cluster::builder(["redis://10.0.0.1:7000", "redis://10.0.0.2:7000"])
+///     .timeout(Duration::from_millis(400))
+///     .node_layer(ConcurrencyLimitLayer::new(1024))
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until it is told to connect or to build"]
+#[derive(Clone)]
+pub struct ClusterBuilder<A = Identity, N = Identity, C = Identity> {
+    settings: Settings,
+    attempt: A,
+    node: N,
+    connect: C,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    urls: Vec<String>,
+    connect: Option<ConnectConfig>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    retry: RetryPolicy,
+    max_redirects: usize,
+    max_in_flight: usize,
+}
+
+impl ClusterBuilder {
+    pub(super) fn new(urls: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        Self {
+            settings: Settings {
+                urls: urls
+                    .into_iter()
+                    .map(|url| url.as_ref().to_owned())
+                    .collect(),
+                connect: None,
+                timeout: Duration::from_secs(1),
+                connect_timeout: Duration::from_secs(2),
+                retry: RetryPolicy::new(3),
+                max_redirects: 5,
+                max_in_flight: 16 * 1024,
+            },
+            attempt: Identity::new(),
+            node: Identity::new(),
+            connect: Identity::new(),
+        }
+    }
+}
+
+impl<A, N, C> ClusterBuilder<A, N, C> {
+    /// How long a request may take: waiting its turn, connecting, redirects and retries included. 1 second
+    /// unless set.
+    ///
+    /// A healthy node answers in a millisecond; a second leaves room for a retry or a graceful failover, and
+    /// is about what a person waits without noticing. To have requests outlast the election of a new primary
+    /// (2 to 4 seconds at a node timeout of 2 seconds), set 5 seconds or more.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// How long connecting to a node may take, handshake included; 2 seconds unless set.
+    ///
+    /// Longer than a request may take, because a slow connection is still worth having for the next request: an
+    /// attempt goes on when the request that caused it has given up. Enough for one lost SYN, which is sent
+    /// again after a second.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How a failed attempt is retried: a number of retries, or a [`RetryPolicy`]. 3 retries unless set.
+    ///
+    /// One for the connection that turns out to be closed, one for the node that then refuses to be connected
+    /// to, and one for its successor that is not ready yet. While the *cluster* is not ready, the timeout
+    /// decides rather than this number; see [`retry`](crate::retry).
+    pub fn retry(mut self, policy: impl Into<RetryPolicy>) -> Self {
+        self.settings.retry = policy.into();
+        self
+    }
+
+    /// How many redirects one attempt follows; 5 unless set.
+    ///
+    /// One `MOVED` is common and two are possible while slots move; more in a row mean that nodes disagree.
+    pub fn max_redirects(mut self, redirects: usize) -> Self {
+        self.settings.max_redirects = redirects;
+        self
+    }
+
+    /// How many requests may be in flight, at least 1; 16384 unless set.
+    ///
+    /// While they are, the client is not ready, which is what `load_shed` and `buffer` layers around it go by.
+    /// The default bounds memory (some 16 MiB) rather than throughput: at a millisecond per request it allows
+    /// 16 million requests per second.
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.settings.max_in_flight = requests;
+        self
+    }
+
+    /// How to connect: credentials, TLS, socket options. Taken from the URLs unless set; what the URLs say about
+    /// it is ignored then.
+    pub fn connect_config(mut self, config: ConnectConfig) -> Self {
+        self.settings.connect = Some(config);
+        self
+    }
+
+    /// Adds a layer at the attempt seam: it sees each attempt, redirects inside it. Layers added first are
+    /// outermost, here and at the other seams.
+    ///
+    /// The error of the layer's service must be [`Error`] or [`BoxError`], for the retry layer to judge.
+    ///
+    /// The client's type then names the layer's service, here tower's:
+    ///
+    /// ```no_run
+    /// use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
+    /// use tower_redis_cluster::Cluster;
+    /// use tower_redis_cluster::cluster::{AttemptStack, RequestStack};
+    ///
+    /// struct App {
+    ///     cluster: Cluster<RequestStack<ConcurrencyLimit<AttemptStack>>>,
+    /// }
+    ///
+    /// # async fn example() -> Result<App, tower_redis_cluster::Error> {
+    /// let limit = GlobalConcurrencyLimitLayer::new(1024);
+    /// let cluster = Cluster::builder(["redis://10.0.0.1:7000"])
+    ///     .attempt_layer(limit)
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(App { cluster })
+    /// # }
+    /// ```
+    pub fn attempt_layer<L>(self, layer: L) -> ClusterBuilder<Stack<L, A>, N, C> {
+        ClusterBuilder {
+            settings: self.settings,
+            attempt: Stack::new(layer, self.attempt),
+            node: self.node,
+            connect: self.connect,
+        }
+    }
+
+    /// Adds a layer at the node seam: it is put around each connection once, and sees what goes over it.
+    pub fn node_layer<L>(self, layer: L) -> ClusterBuilder<A, Stack<NodeLayer<Same<L>>, N>, C> {
+        self.add_node_layer(NodeLayer::new(layer))
+    }
+
+    /// Adds a layer at the node seam that is made for each node's address.
+    pub fn node_layer_fn<F, L>(
+        self,
+        build: F,
+    ) -> ClusterBuilder<A, Stack<NodeLayer<FromFn<F>>, N>, C>
+    where
+        F: Fn(&NodeAddr) -> L,
+    {
+        self.add_node_layer(NodeLayer::from_fn(build))
+    }
+
+    /// Adds a layer at the connect seam: it sees each attempt to connect. The connect timeout is inside it.
+    pub fn connect_layer<L>(self, layer: L) -> ClusterBuilder<A, N, Stack<L, C>> {
+        ClusterBuilder {
+            settings: self.settings,
+            attempt: self.attempt,
+            node: self.node,
+            connect: Stack::new(layer, self.connect),
+        }
+    }
+
+    fn add_node_layer<L>(self, layer: L) -> ClusterBuilder<A, Stack<L, N>, C> {
+        ClusterBuilder {
+            settings: self.settings,
+            attempt: self.attempt,
+            node: Stack::new(layer, self.node),
+            connect: self.connect,
+        }
+    }
+}
+
+// What an attempt layer has to give is asked by the methods: the compiler explains a bound of a method better than
+// one of an impl, for which it says that there is no such method.
+impl<A, N, C> ClusterBuilder<A, N, C>
+where
+    C: Layer<ConnectTimeout<Connector>>,
+    N: Layer<ConnectStack<C>>,
+    MakeStack<N, C>: Service<
+            NodeAddr,
+            Response: Clone + Send + Sync + 'static,
+            Error: Into<BoxError>,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    <MakeStack<N, C> as Service<NodeAddr>>::Response:
+        Service<Command, Response = Value, Error: Into<BoxError>, Future: Send>,
+    A: Layer<AttemptStack<N, C>>,
+{
+    /// Builds the stack, and waits until the cluster's topology is known.
+    ///
+    /// One seed that answers is enough.
+    ///
+    /// # Errors
+    ///
+    /// If a URL or a setting is wrong, or no seed answers: the error names each with its reason.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn connect(self) -> Result<Cluster<RequestStack<A::Service>>, Error>
+    where
+        A::Service: Service<Command, Response = Value, Error: Failure> + Clone,
+    {
+        let (cluster, route) = self.assemble()?;
+        route.discovered().await?;
+        Ok(cluster)
+    }
+
+    /// Builds the stack. It connects when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// If a URL or a setting is wrong.
+    pub fn build(self) -> Result<Cluster<RequestStack<A::Service>>, Error>
+    where
+        A::Service: Service<Command, Response = Value, Error: Failure> + Clone,
+    {
+        Ok(self.assemble()?.0)
+    }
+
+    fn assemble(self) -> Result<Assembled<A, N, C>, Error> {
+        let Settings {
+            urls,
+            connect,
+            timeout,
+            connect_timeout,
+            retry,
+            max_redirects,
+            max_in_flight,
+        } = self.settings;
+        if max_in_flight == 0 {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "max_in_flight is 0, which lets no request through; set at least 1",
+            ));
+        }
+        let config = match connect {
+            Some(config) => config,
+            // A connection is given up when nothing arrives for ten times as long as a request may take. A node
+            // that forks or runs a slow script keeps its connection, however impatient the requests are.
+            None => ConnectConfig::from_urls(&urls)?.connection(
+                connection::Config::default()
+                    .stall_timeout(timeout.saturating_mul(10).max(Duration::from_secs(5))),
+            ),
+        };
+        let counters = Counters::new();
+
+        let route = RouteLayer::new(&urls)
+            .max_redirects(max_redirects)
+            .counters(counters.clone());
+        let cache = ConnectionCacheLayer::new()
+            .retain_only(route.nodes())
+            .counters(counters.clone());
+        let route = ServiceBuilder::new()
+            .layer(route)
+            .layer(cache)
+            .layer(self.node)
+            .layer(self.connect)
+            .layer(tower::timeout::TimeoutLayer::new(connect_timeout))
+            .service(Connector::new(config));
+        let stack = ServiceBuilder::new()
+            .layer(InFlightLimitLayer::new(max_in_flight))
+            .layer(TraceLayer::new())
+            .layer(TimeoutLayer::new(timeout).counters(counters.clone()))
+            .layer(RetryLayer::new(retry.counters(counters.clone())))
+            .layer(self.attempt)
+            .service(route.clone());
+        let cluster = Cluster::new(stack)
+            .with_ready_timeout(timeout)
+            .with_counters(counters);
+        Ok((cluster, route))
+    }
+}
+
+impl<A, N, C> fmt::Debug for ClusterBuilder<A, N, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,273 @@
+//! The handle for applications: [`Cluster`], typed commands over any stack.
+//!
+//! ```
+//! # #[cfg(feature = "testing")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower_redis_cluster::Error> {
+//! # let fake = tower_redis_cluster::testing::FakeCluster::start(3).await;
+//! # let url = fake.url();
+//! use tower_redis_cluster::{Cluster, cmd};
+//!
+//! let cluster = Cluster::connect(url).await?;
+//! cluster.set("user:1", "Ann").await?;
+//! let name: Option<String> = cluster.get("user:1").await?;
+//! assert_eq!(name.as_deref(), Some("Ann"));
+//!
+//! // Whatever has no method of its own:
+//! let length: usize = cluster.query(cmd("STRLEN").arg("user:1")).await?;
+//! assert_eq!(length, 3);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "testing"))]
+//! # fn main() {}
+//! ```
+
+mod builder;
+pub mod commands;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower::{BoxError, Layer, Service};
+
+pub use self::builder::{
+    AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, RequestStack,
+};
+use crate::command::{BlockTime, Command, CommandInfo};
+use crate::error::{Error, ErrorKind};
+use crate::metrics::{Counters, Metrics};
+use crate::value::{FromValue, Value};
+
+/// How long a request may wait for a stack that is not ready, unless it says otherwise: the same as the default
+/// timeout, since to the caller it is the same wait.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A cluster, as applications use it: typed commands over a stack of services. Cheap to clone.
+///
+/// Without parameters the name stands for the stack that [`connect`](Cluster::connect) and a
+/// [builder](Cluster::builder) without layers give. See the [module docs](self) for an example.
+#[derive(Clone)]
+pub struct Cluster<S = DefaultStack> {
+    service: S,
+    ready_timeout: Duration,
+    counters: Counters,
+}
+
+impl Cluster {
+    /// Connects to the cluster this node belongs to, with the defaults of [`Cluster::builder`].
+    ///
+    /// # Errors
+    ///
+    /// If the URL is wrong, or the node does not answer. Name several nodes with [`Cluster::builder`] to depend
+    /// on none.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::builder([url]).connect().await
+    }
+
+    /// Settings and layers for a cluster that is found through any of these nodes.
+    ///
+    /// URLs are `redis://`, `rediss://`, `valkey://` and `valkeys://` (with TLS), with user, password and port,
+    /// or plain `host:port`.
+    pub fn builder(urls: impl IntoIterator<Item: AsRef<str>>) -> ClusterBuilder {
+        ClusterBuilder::new(urls)
+    }
+}
+
+impl<S> Cluster<S> {
+    /// A handle over a stack of your own.
+    ///
+    /// Its [`metrics`](Cluster::metrics) are zero until [`with_counters`](Cluster::with_counters) says where the
+    /// stack counts.
+    pub fn new(stack: S) -> Self {
+        Self {
+            service: stack,
+            ready_timeout: READY_TIMEOUT,
+            counters: Counters::new(),
+        }
+    }
+
+    /// Sets how long a request may wait until the stack is ready for it; 1 second unless set. A command's own
+    /// [timeout](Command::timeout) goes before, and a [deadline](Command::deadline) that it has already is kept.
+    ///
+    /// A [`Timeout`](crate::timeout::Timeout) layer cannot see this wait, which is over when it is called. It is told
+    /// of it, and deducts it from the time the request has, unless the command blocks.
+    #[must_use]
+    pub fn with_ready_timeout(mut self, timeout: Duration) -> Self {
+        self.ready_timeout = timeout;
+        self
+    }
+
+    /// Tells which counters the layers of the stack count in.
+    #[must_use]
+    pub fn with_counters(mut self, counters: Counters) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    /// Puts a layer around the whole stack, and keeps counters and settings.
+    ///
+    /// ```
+    /// # use tower_redis_cluster::{Cluster, Error};
+    /// # fn example(cluster: Cluster) -> Result<(), Error> {
+    /// use tower::load_shed::LoadShedLayer;
+    ///
+    /// let shedding = cluster.layer(LoadShedLayer::new());
+    /// # drop(shedding);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn layer<L: Layer<S>>(self, layer: L) -> Cluster<L::Service> {
+        Cluster {
+            service: layer.layer(self.service),
+            ready_timeout: self.ready_timeout,
+            counters: self.counters,
+        }
+    }
+
+    /// A snapshot of the counters.
+    pub fn metrics(&self) -> Metrics {
+        self.counters.snapshot()
+    }
+
+    /// The stack.
+    pub fn get_ref(&self) -> &S {
+        &self.service
+    }
+
+    /// The stack, to be wrapped in more layers.
+    pub fn into_inner(self) -> S {
+        self.service
+    }
+}
+
+impl<S> Cluster<S>
+where
+    S: Service<Command, Response = Value> + Clone,
+    S::Error: Into<BoxError>,
+{
+    /// Sends a command, and gives the reply as it is.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the stack fails with, found again by [`Error::from`]; and an error reply, as
+    /// [`ErrorKind::Server`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the command is written, it never is. Dropped later, it may be applied or not.
+    pub async fn send(&self, mut command: Command) -> Result<Value, Error> {
+        let name = Name::of(&command);
+        let mut service = self.service.clone();
+        let result = match self.ready(&mut service, &mut command).await {
+            Ok(()) => service
+                .call(command)
+                .await
+                .map_err(|error| Error::from(error.into())),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(Value::Error(error)) => Err(Error::server(error).with_command(name)),
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.with_command(name)),
+        }
+    }
+
+    /// Sends a command, and converts the reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Cluster::send), and [`ErrorKind::Conversion`] if the reply is not what was asked for. The
+    /// command is applied then.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Cluster::send).
+    pub async fn query<T: FromValue>(&self, command: Command) -> Result<T, Error> {
+        let name = Name::of(&command);
+        let value = self.send(command).await?;
+        T::from_value(value).map_err(|error| Error::from(error).with_command(name))
+    }
+
+    /// Waits until the stack is ready, and deducts that time from what the command has.
+    async fn ready(&self, service: &mut S, command: &mut Command) -> Result<(), Error> {
+        let mut poll_ready = |cx: &mut Context<'_>| {
+            let ready = service.poll_ready(cx);
+            ready.map_err(|error| Error::from(error.into()))
+        };
+        // No timer is made for what is ready at once, which is nearly always.
+        let at_once = poll_fn(|cx| Poll::Ready(poll_ready(cx))).await;
+        if let Poll::Ready(result) = at_once {
+            return result;
+        }
+        let start = Instant::now();
+        let timeout = command.own_timeout().unwrap_or(self.ready_timeout);
+        let timeout = match command.deadline() {
+            Some(deadline) => timeout.min(deadline.saturating_duration_since(start)),
+            None => timeout,
+        };
+        let ready = tokio::time::timeout(timeout, poll_fn(poll_ready));
+        ready.await.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Overloaded,
+                format!("the client was not ready for another request within {timeout:?}"),
+            ))
+        })?;
+        if command.block_time() == BlockTime::NotBlocking {
+            command.set_waiting_since(start);
+        }
+        Ok(())
+    }
+}
+
+/// The stack itself, so that layers can be put around a whole client. Error replies are data here.
+impl<S: Service<Command>> Service<Command> for Cluster<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, command: Command) -> S::Future {
+        self.service.call(command)
+    }
+}
+
+impl<S> fmt::Debug for Cluster<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").finish_non_exhaustive()
+    }
+}
+
+/// A command's name, kept for the error message without a clone of the command.
+enum Name {
+    Known(&'static CommandInfo),
+    Other(Cow<'static, str>),
+}
+
+impl Name {
+    fn of(command: &Command) -> Self {
+        match command.info() {
+            Some(info) => Self::Known(info),
+            None => Self::Other(command.name()),
+        }
+    }
+}
+
+impl From<Name> for Cow<'static, str> {
+    fn from(name: Name) -> Self {
+        match name {
+            Name::Known(info) => info.name().into(),
+            Name::Other(name) => name,
+        }
+    }
+}
