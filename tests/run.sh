@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs every test, doctest and example. Installs what they need where it is missing.
+#
+#   tests/run.sh                                       the server on the PATH
+#   REDIS_SERVER=/path/to/valkey-server tests/run.sh   another one
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+install() { # package...
+    say "installing $*"
+    local as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq
+    # Only the programs are wanted, not a service that runs.
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+missing=()
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v openssl >/dev/null || missing+=(openssl)
+[ -n "${REDIS_SERVER:-}" ] || command -v redis-server >/dev/null || command -v valkey-server >/dev/null \
+    || missing+=(redis-server)
+command -v redis-cli >/dev/null || command -v valkey-cli >/dev/null || missing+=(redis-tools)
+if [ ${#missing[@]} -gt 0 ]; then
+    command -v apt-get >/dev/null || {
+        echo "tests/run.sh: install these, and run it again: ${missing[*]}" >&2
+        exit 1
+    }
+    install "${missing[@]}"
+fi
+
+say "unit and integration tests"
+cargo test --workspace --all-features --lib --bins --tests
+
+say "doctests"
+cargo test --all-features --doc
+
+say "examples"
+cargo build --workspace --examples --bins
+for example in quickstart custom_stack load_shed_and_buffer; do
+    say "example $example"
+    cargo run --quiet --example "$example"
+done
+for example in axum_kv tonic_kv; do
+    say "example $example"
+    cargo run --quiet -p "$example"
+done
+say "all passed"
