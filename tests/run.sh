@@ -38,6 +38,9 @@ cargo test --workspace --all-features --lib --bins --tests
 say "doctests"
 cargo test --all-features --doc
 
+say "benches, once each"
+cargo test --workspace --all-features --bench micro
+
 say "examples"
 cargo build --workspace --examples --bins
 for example in quickstart custom_stack load_shed_and_buffer; do
