@@ -168,10 +168,8 @@ async fn connecting_that_outlasts_every_request_is_done_once() {
     assert_eq!(fake.connections_accepted(), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_thousand_requests_to_a_cold_address_are_one_connection() {
-    let fake = FakeCluster::start(1).await;
-    let cluster = client_with(&fake, Slow(Duration::from_millis(100)));
+/// All at once, each in a task of its own.
+async fn a_thousand_gets(cluster: &Cluster<impl Stack>) {
     let mut tasks = JoinSet::new();
     for _ in 0..1000 {
         let cluster = cluster.clone();
@@ -180,6 +178,13 @@ async fn a_thousand_requests_to_a_cold_address_are_one_connection() {
     for result in tasks.join_all().await {
         result.expect("it waits for the connection");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_requests_to_a_cold_address_are_one_connection() {
+    let fake = FakeCluster::start(1).await;
+    let cluster = client_with(&fake, Slow(Duration::from_millis(100)));
+    a_thousand_gets(&cluster).await;
     assert_eq!(fake.connections_accepted(), 1);
     assert_eq!(cluster.metrics().dials_started, 1);
 }
@@ -192,14 +197,7 @@ async fn a_first_caller_that_leaves_after_a_millisecond_leaves_its_connection_be
     tokio::time::timeout(Duration::from_millis(1), first)
         .await
         .expect_err("it takes 100 ms");
-    let mut tasks = JoinSet::new();
-    for _ in 0..1000 {
-        let cluster = cluster.clone();
-        tasks.spawn(async move { cluster.get::<Option<String>>("k").await });
-    }
-    for result in tasks.join_all().await {
-        result.expect("it waits for the connection");
-    }
+    a_thousand_gets(&cluster).await;
     assert_eq!(fake.connections_accepted(), 1);
     assert_eq!(cluster.metrics().open_connections, 1);
 }

@@ -152,7 +152,7 @@ mod tests {
     fn encoded(value: &Value, version: Version) -> String {
         let mut out = BytesMut::new();
         encode(value, version, &mut out);
-        String::from_utf8(out.to_vec()).unwrap()
+        String::from_utf8(out.to_vec()).expect("these tests encode text")
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn errors_among_the_elements_can_be_had_one_by_one() {
         let reply = Value::Array(vec![Value::Integer(1), failure()]);
-        let results = Vec::<Result<i64, ServerError>>::from_value(reply).unwrap();
+        let results = Vec::<Result<i64, ServerError>>::from_value(reply).expect("an array");
         assert_eq!(results, [Ok(1), Err(ServerError::new("ERR no"))]);
     }
 

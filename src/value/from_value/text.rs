@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn bytes_are_not_copied() {
         let text = Bytes::from(vec![1, 2, 3]);
-        let same = Bytes::from_value(Value::BulkString(text.clone())).unwrap();
+        let same = Bytes::from_value(Value::BulkString(text.clone())).expect("a string");
         assert_eq!(same.as_ptr(), text.as_ptr());
     }
 
