@@ -12,6 +12,7 @@ use tower::BoxError;
 
 use crate::addr::NodeAddr;
 use crate::command::Slot;
+use crate::scatter::PartialFailure;
 use crate::value::ServerError;
 
 /// How far a command got before it failed: what decides whether it may be sent again.
@@ -26,6 +27,17 @@ pub enum Delivery {
     /// Only read-only or explicitly idempotent commands may be retried. Also for a reply of another type than asked
     /// for, and for error replies that do not tell ([`ServerError::delivery`]).
     Unknown,
+}
+
+impl Delivery {
+    /// How far the command got at most, of what is known from two sources.
+    pub(crate) fn at_most(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::NotApplied, _) | (_, Self::NotApplied) => Self::NotApplied,
+            (Self::NotSent, Self::NotSent) => Self::NotSent,
+        }
+    }
 }
 
 impl fmt::Display for Delivery {
@@ -64,6 +76,8 @@ pub enum ErrorKind {
     InvalidCommand,
     /// The reply could not be converted to the type asked for.
     Conversion,
+    /// The transaction was not executed: a key that it watched has changed.
+    Aborted,
     /// A URL or a setting is wrong.
     Config,
     /// The client was shut down.
@@ -87,6 +101,7 @@ impl ErrorKind {
             Self::Overloaded => "overloaded",
             Self::InvalidCommand => "invalid_command",
             Self::Conversion => "conversion",
+            Self::Aborted => "aborted",
             Self::Config => "config",
             Self::Shutdown => "shutdown",
             Self::Other => "other",
@@ -113,8 +128,12 @@ struct Inner {
     node: Option<NodeAddr>,
     slot: Option<Slot>,
     attempts: u32,
+    note: Option<String>,
     server: Option<ServerError>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The keys it is about, for people; not for spans.
+    names: Option<Box<str>>,
+    partial: Option<Arc<PartialFailure>>,
 }
 
 impl Error {
@@ -133,8 +152,11 @@ impl Error {
                 node: None,
                 slot: None,
                 attempts: 0,
+                note: None,
                 server: None,
                 source: None,
+                names: None,
+                partial: None,
             }),
         }
     }
@@ -161,6 +183,12 @@ impl Error {
     /// The server's error reply, if that is what this error is about.
     pub fn server_error(&self) -> Option<&ServerError> {
         self.inner.server.as_ref()
+    }
+
+    /// What became of each part of a command that concerned several nodes, and failed at some of them: which keys or
+    /// nodes are done, not done, or unknown. The error itself then tells the first cause.
+    pub fn partial(&self) -> Option<&PartialFailure> {
+        self.inner.partial.as_deref()
     }
 
     /// The name of the command, such as `GET`.
@@ -262,6 +290,35 @@ impl Error {
         self
     }
 
+    /// Sets which keys it is about, as they are to be shown.
+    #[must_use]
+    pub(crate) fn with_names(mut self, names: impl Into<Box<str>>) -> Self {
+        self.inner_mut().names = Some(names.into());
+        self
+    }
+
+    /// Sets what became of each part.
+    #[must_use]
+    pub(crate) fn with_partial(mut self, partial: PartialFailure) -> Self {
+        self.inner_mut().partial = Some(Arc::new(partial));
+        self
+    }
+
+    /// As it is displayed, but without the names of keys: for spans.
+    pub(crate) fn without_names(&self) -> impl fmt::Display + '_ {
+        Shown {
+            error: self,
+            with_names: false,
+        }
+    }
+
+    /// Sets what else is to be said of it, in place of its delivery: which of several commands it is, and what became
+    /// of the others.
+    pub(crate) fn with_note(mut self, note: String) -> Self {
+        self.inner_mut().note = Some(note);
+        self
+    }
+
     /// What went wrong in one word without contents: the code of the server's reply, or else the kind.
     pub(crate) fn cause(&self) -> &str {
         match &self.inner.server {
@@ -328,10 +385,30 @@ impl From<ServerError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.inner;
+        let with_names = true;
+        Shown {
+            error: self,
+            with_names,
+        }
+        .fmt(f)
+    }
+}
+
+/// An error as it is displayed, with or without the names of keys.
+struct Shown<'a> {
+    error: &'a Error,
+    with_names: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.error.inner;
         match &inner.server {
             Some(error) => write!(f, "{error}")?,
             None => f.write_str(&inner.message)?,
+        }
+        if let Some(names) = inner.names.as_deref().filter(|_| self.with_names) {
+            write!(f, ": {names}")?;
         }
         let mut separator = " (";
         let mut fact = |f: &mut fmt::Formatter<'_>, args: fmt::Arguments<'_>| {
@@ -351,13 +428,19 @@ impl fmt::Display for Error {
             fact(f, format_args!("{} attempts", inner.attempts))?;
         }
         let is_known = matches!(inner.kind, ErrorKind::Conversion | ErrorKind::Server);
-        if !is_known && inner.command.is_some() {
+        if let Some(note) = &inner.note {
+            fact(f, format_args!("{note}"))?;
+        } else if !is_known && inner.command.is_some() {
             fact(f, format_args!("{}", inner.delivery))?;
         }
         if separator == ", " {
             f.write_str(")")?;
         }
-        Ok(())
+        match inner.partial.as_deref() {
+            None => Ok(()),
+            Some(partial) if self.with_names => write!(f, "; {partial}"),
+            Some(partial) => write!(f, "; {}", partial.counts()),
+        }
     }
 }
 

@@ -32,13 +32,23 @@ struct Heap {
     shared: Vec<(usize, Bytes)>,
 }
 
-/// A piece of an encoded command.
+/// A piece of an encoded command, or one of its arguments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Segment<'a> {
-    /// Bytes to copy into the write buffer.
+    /// Bytes to copy.
     Copy(&'a [u8]),
-    /// A large argument, to be written from where it is.
+    /// A large argument, to be used from where it is.
     Share(&'a Bytes),
+}
+
+impl<'a> Segment<'a> {
+    /// The bytes.
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Copy(bytes) => bytes,
+            Self::Share(bytes) => bytes,
+        }
+    }
 }
 
 impl Args {
@@ -99,6 +109,15 @@ impl Args {
         }
         heap.shared.push((heap.bytes.len(), argument));
         heap.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// A copy in which the argument at `index` is another.
+    pub(super) fn with_replaced(&self, index: usize, argument: &[u8]) -> Self {
+        let mut args = Self::new();
+        for (position, kept) in self.iter().enumerate() {
+            args.push(if position == index { argument } else { kept });
+        }
+        args
     }
 
     /// The heap form, with room for `more` bytes; what was inline moves there.
@@ -167,10 +186,9 @@ impl std::fmt::Debug for Iter<'_> {
     }
 }
 
-impl<'a> Iterator for Iter<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
+impl<'a> Iter<'a> {
+    /// As `next`, but tells a large argument from those that are cheaper to copy.
+    pub(super) fn next_segment(&mut self) -> Option<Segment<'a>> {
         // `$<len>\r\n<argument>\r\n`, written by `push` and `push_bytes` alone.
         let header = self.bytes.get(self.position + 1..)?;
         let digits = memchr::memchr(b'\r', header)?;
@@ -181,12 +199,20 @@ impl<'a> Iterator for Iter<'a> {
         let (argument, after) = match self.shared {
             [(position, large), rest @ ..] if *position == start => {
                 self.shared = rest;
-                (&large[..], start)
+                (Segment::Share(large), start)
             }
-            _ => (&self.bytes[start..start + len], start + len),
+            _ => (Segment::Copy(&self.bytes[start..start + len]), start + len),
         };
         self.position = after + 2;
         Some(argument)
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.next_segment().map(Segment::bytes)
     }
 }
 

@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::Command;
 use super::keys::parse;
 use super::table::CommandInfo;
+
+/// How long before the deadline the server is to stop waiting at the latest. A server with nothing else to do looks only
+/// every 100 ms (`hz`) whether somebody has waited long enough, and its answer, that nothing came, has to travel back.
+const MARGIN: Duration = Duration::from_millis(150);
 
 /// For how long a command lets the server wait before it answers.
 ///
 /// Made by [`CommandInfo::block_time`]. A deadline for the reply must come after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BlockTime {
     /// The server answers as soon as it can.
     NotBlocking,
@@ -39,38 +46,113 @@ impl CommandInfo {
     pub fn block_time<'a>(
         &self,
         arg_count: usize,
-        mut args: impl Iterator<Item = &'a [u8]>,
+        args: impl Iterator<Item = &'a [u8]>,
     ) -> BlockTime {
         if !self.is_blocking() {
             return BlockTime::NotBlocking;
         }
-        let timeout = match self.name() {
-            "BLPOP" | "BRPOP" | "BLMOVE" | "BRPOPLPUSH" | "BZPOPMIN" | "BZPOPMAX" => arg_count
-                .checked_sub(1)
-                .and_then(|last| args.nth(last))
-                .and_then(seconds),
-            "BLMPOP" | "BZMPOP" => args.nth(1).and_then(seconds),
-            "WAIT" | "WAITAOF" => arg_count
-                .checked_sub(1)
-                .and_then(|last| args.nth(last))
-                .and_then(milliseconds),
-            "XREAD" | "XREADGROUP" => block_option(args).and_then(milliseconds),
-            // A test holds that there are no others.
-            _ => None,
-        };
-        match timeout {
+        match self
+            .block_argument(arg_count, args)
+            .and_then(|it| it.time())
+        {
             None => BlockTime::NotBlocking,
             Some(Duration::ZERO) => BlockTime::Forever,
             Some(time) => BlockTime::For(time),
         }
     }
+
+    /// The argument that says how long the server may wait.
+    fn block_argument<'a>(
+        &self,
+        arg_count: usize,
+        mut args: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<BlockArgument<'a>> {
+        let (position, unit) = match self.name() {
+            "BLPOP" | "BRPOP" | "BLMOVE" | "BRPOPLPUSH" | "BZPOPMIN" | "BZPOPMAX" => {
+                (arg_count.checked_sub(1)?, Unit::Seconds)
+            }
+            "BLMPOP" | "BZMPOP" => (1, Unit::Seconds),
+            "WAIT" | "WAITAOF" => (arg_count.checked_sub(1)?, Unit::Milliseconds),
+            "XREAD" | "XREADGROUP" => {
+                let (position, value) = block_option(args)?;
+                return Some(BlockArgument {
+                    position,
+                    unit: Unit::Milliseconds,
+                    value,
+                });
+            }
+            // A test holds that there are no others.
+            _ => return None,
+        };
+        Some(BlockArgument {
+            position,
+            unit,
+            value: args.nth(position)?,
+        })
+    }
 }
 
-/// The value of `BLOCK` among the options of `XREAD` and `XREADGROUP`, which end at `STREAMS`.
-fn block_option<'a>(args: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
-    let mut args = args.skip(1);
+impl Command {
+    /// This command, with a block time that ends before its deadline, so that the server's answer comes in time: by
+    /// 150 ms, or half of what is left if that is less.
+    pub(crate) fn blocking_within_deadline(self) -> Self {
+        let Some(deadline) = self.deadline() else {
+            return self;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let most = left - MARGIN.min(left / 2);
+        match self.block_time() {
+            BlockTime::NotBlocking => self,
+            BlockTime::For(time) if time <= most => self,
+            BlockTime::For(_) | BlockTime::Forever => self.with_block_time(most),
+        }
+    }
+
+    /// This command with another block time, in whole milliseconds and at least one: 0 would be forever. One that does
+    /// not block stays as it is.
+    fn with_block_time(mut self, time: Duration) -> Self {
+        let argument = self
+            .info
+            .and_then(|info| info.block_argument(self.arg_count(), self.args()));
+        if let Some(BlockArgument { position, unit, .. }) = argument {
+            let millis = time.as_millis().max(1);
+            let value = match unit {
+                Unit::Seconds => format!("{}.{:03}", millis / 1000, millis % 1000),
+                Unit::Milliseconds => millis.to_string(),
+            };
+            self.args = self.args.with_replaced(position, value.as_bytes());
+        }
+        self
+    }
+}
+
+/// The argument that says how long the server may wait.
+struct BlockArgument<'a> {
+    position: usize,
+    unit: Unit,
+    value: &'a [u8],
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+impl BlockArgument<'_> {
+    fn time(&self) -> Option<Duration> {
+        match self.unit {
+            Unit::Seconds => seconds(self.value),
+            Unit::Milliseconds => milliseconds(self.value),
+        }
+    }
+}
+
+/// The value of `BLOCK` among the options of `XREAD` and `XREADGROUP`, which end at `STREAMS`, and its position.
+fn block_option<'a>(args: impl Iterator<Item = &'a [u8]>) -> Option<(usize, &'a [u8])> {
+    let mut args = args.enumerate().skip(1);
     loop {
-        let option = args.next()?;
+        let (_, option) = args.next()?;
         if option.eq_ignore_ascii_case(b"BLOCK") {
             return args.next();
         } else if option.eq_ignore_ascii_case(b"STREAMS") {
@@ -170,6 +252,54 @@ mod tests {
         ] {
             assert_eq!(block_time(line), BlockTime::NotBlocking, "{line}");
         }
+    }
+
+    fn command(line: &str) -> Command {
+        let mut words = line.split(' ');
+        let name = words.next().expect("a name");
+        words.fold(crate::cmd(name), |command, word| command.arg(word))
+    }
+
+    fn line(command: &Command) -> String {
+        let args: Vec<_> = command.args().map(String::from_utf8_lossy).collect();
+        args.join(" ")
+    }
+
+    #[test]
+    fn another_block_time_takes_the_place_of_the_first_in_its_unit() {
+        for (before, after) in [
+            ("BLPOP a b 0", "BLPOP a b 1.950"),
+            ("BLMOVE a b LEFT RIGHT 3", "BLMOVE a b LEFT RIGHT 1.950"),
+            ("BZMPOP 0 1 a MIN COUNT 9", "BZMPOP 1.950 1 a MIN COUNT 9"),
+            ("WAIT 1 0", "WAIT 1 1950"),
+            (
+                "XREADGROUP GROUP BLOCK 8 COUNT 1 BLOCK 0 STREAMS a >",
+                "XREADGROUP GROUP BLOCK 8 COUNT 1 BLOCK 1950 STREAMS a >",
+            ),
+            ("XREAD STREAMS a 0", "XREAD STREAMS a 0"),
+        ] {
+            let time = Duration::from_millis(1950);
+            assert_eq!(line(&command(before).with_block_time(time)), after);
+        }
+        let shortest = command("BLPOP a 5").with_block_time(Duration::ZERO);
+        assert_eq!(line(&shortest), "BLPOP a 0.001", "0 would be forever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_stops_waiting_before_the_caller_does() {
+        let sent = |before: &str, left: u64| {
+            let mut command = command(before);
+            command.set_deadline(Instant::now() + Duration::from_millis(left));
+            line(&command.blocking_within_deadline())
+        };
+        assert_eq!(sent("BLPOP a 0", 2000), "BLPOP a 1.850");
+        assert_eq!(sent("BLPOP a 0", 100), "BLPOP a 0.050");
+        assert_eq!(sent("BLPOP a 5", 6000), "BLPOP a 5");
+        assert_eq!(sent("BLPOP a 5", 5000), "BLPOP a 4.850");
+        assert_eq!(sent("BLPOP a 0", 0), "BLPOP a 0.001");
+        assert_eq!(sent("GET 0", 2000), "GET 0");
+        let forever = command("BLPOP a 0").blocking_within_deadline();
+        assert_eq!(line(&forever), "BLPOP a 0", "nobody said how long");
     }
 
     #[test]

@@ -34,6 +34,19 @@ impl Extensions {
         self.values.retain(|(id, _)| *id != TypeId::of::<T>());
         self.values.len() < before
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Adds those values of `other` of whose types there are none.
+    pub(crate) fn inherit(&mut self, other: &Self) {
+        for (id, value) in &other.values {
+            if !self.values.iter().any(|(own, _)| own == id) {
+                self.values.push((*id, Arc::clone(value)));
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Extensions {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::table::{BeginSearch, CommandInfo, FindKeys};
+use super::table::{BeginSearch, CommandInfo, FindKeys, Flags};
 
 impl CommandInfo {
     /// Finds the positions of the keys among the arguments.
@@ -12,12 +12,13 @@ impl CommandInfo {
     /// many arguments there are with it. For a subcommand, ask the entry of the subcommand. Shard channels
     /// are found as well: they are no keys, but decide the slot as keys do.
     ///
-    /// Missing arguments are no error here. The server will name them better than we can, so a `GET` without a
-    /// key has no keys. The patterns of `SORT`'s `BY` and `GET` are not keys but make some.
+    /// Missing arguments are no error here, but to [`Command::check`](crate::Command::check): a `GET` without a key has
+    /// no keys. The patterns of `SORT`'s `BY` and `GET` are not keys but make some.
     ///
     /// # Errors
     ///
-    /// If the number that tells how many keys there are is no number, or more than the arguments that follow.
+    /// If the number that tells how many keys there are is no number, 0 where keys are needed, or more than
+    /// the arguments that follow.
     ///
     /// ```
     /// use tower_redis_cluster::command::lookup;
@@ -66,13 +67,17 @@ impl CommandInfo {
                     let Some(numkeys) = parse::<usize>(numkeys) else {
                         return Err(error(Cause::NotACount { position }));
                     };
+                    if numkeys == 0 && !self.flags().contains(Flags::NO_MANDATORY_KEYS) {
+                        return Err(error(Cause::Zero { position }));
+                    }
                     let run = Run {
                         next: start + usize::from(first),
                         left: numkeys,
                         step: step.into(),
                     };
                     let follow = arg_count.saturating_sub(run.next);
-                    if numkeys > follow.div_ceil(run.step) {
+                    // What belongs to a key, as the values of MSETEX do, has to follow it.
+                    if numkeys > follow / run.step {
                         return Err(error(Cause::TooFew { numkeys, follow }));
                     }
                     found.push(run, arg_count);
@@ -82,6 +87,26 @@ impl CommandInfo {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// The keys that come with something for each, and not as much of it as there are keys.
+    pub(super) fn unpaired<'a, A>(&self, arg_count: usize, args: A) -> Option<Unpaired>
+    where
+        A: Iterator<Item = &'a [u8]> + Clone,
+    {
+        self.key_specs().iter().find_map(|spec| {
+            let group = match spec.find {
+                FindKeys::Range {
+                    last: -1,
+                    step,
+                    limit,
+                } => usize::from(step.max(limit)),
+                _ => return None,
+            };
+            let start = begin(spec.begin, arg_count, args.clone())?;
+            let given = arg_count.saturating_sub(start);
+            (group > 1 && given % group != 0).then_some(Unpaired { given, group })
+        })
     }
 
     /// The commands whose keys no rule can describe.
@@ -158,6 +183,15 @@ impl ExactSizeIterator for KeyPositions {}
 
 impl FusedIterator for KeyPositions {}
 
+/// Keys and what belongs to each, such as the values of `MSET`: the number of these arguments is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unpaired {
+    /// How many they are.
+    pub(super) given: usize,
+    /// How many belong together, the key among them.
+    pub(super) group: usize,
+}
+
 /// Why the keys of a command could not be found.
 ///
 /// It says which argument is wrong, but not what it is: that may be a secret.
@@ -170,6 +204,7 @@ pub struct KeysError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     NotACount { position: usize },
+    Zero { position: usize },
     TooFew { numkeys: usize, follow: usize },
 }
 
@@ -180,6 +215,10 @@ impl fmt::Display for KeysError {
             Cause::NotACount { position } => {
                 write!(f, "{command}: numkeys (argument {position}) is not a count")
             }
+            Cause::Zero { position } => write!(
+                f,
+                "{command}: numkeys (argument {position}) is 0, where at least one key is needed"
+            ),
             Cause::TooFew { numkeys, follow } => write!(
                 f,
                 "{command}: numkeys is {numkeys}, but only {follow} arguments follow"

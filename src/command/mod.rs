@@ -14,13 +14,22 @@
 //! ```
 
 mod args;
+mod batch;
+mod batched;
 mod blocking;
+mod check;
+mod crossed;
 mod extensions;
 mod keys;
+mod parts;
+mod reach;
+mod routing;
+mod settle;
 mod slot;
 mod table;
 mod target;
 mod to_args;
+mod topology_query;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,9 +41,12 @@ use tokio::time::Instant;
 use self::args::Args;
 pub use self::args::Iter;
 pub(crate) use self::args::Segment;
+pub use self::batch::Batch;
+pub(crate) use self::batch::{Outcome, Round};
 pub use self::blocking::BlockTime;
 pub use self::extensions::Extensions;
 pub use self::keys::{KeyPositions, KeysError};
+pub(crate) use self::reach::{Gather, Nodes, Reach};
 pub use self::slot::Slot;
 pub(crate) use self::table::generated;
 pub use self::table::{
@@ -43,7 +55,9 @@ pub use self::table::{
 };
 pub use self::target::Target;
 pub use self::to_args::{ArgWriter, ToArgs};
+pub(crate) use self::topology_query::TopologyCell;
 use crate::error::{Error, ErrorKind};
+use crate::exclusive::LeaseRequest;
 
 /// One request of an application: the request type at the request, attempt and node seams.
 ///
@@ -75,9 +89,19 @@ enum Keys {
 /// What few commands have.
 #[derive(Clone, Default)]
 struct Extras {
+    is_unchecked: bool,
+    /// The first argument that is a float and no number.
+    nan_at: Option<usize>,
     timeout: Option<Duration>,
     waiting_since: Option<Instant>,
     target: Option<Target>,
+    batch: Option<Arc<Batch>>,
+    /// This is a request that the outcomes of the batch are of.
+    is_batch_claimed: bool,
+    lease: Option<Arc<LeaseRequest>>,
+    topology: Option<Arc<TopologyCell>>,
+    wants_confirmed_topology: bool,
+    is_exclusive: bool,
     extensions: Extensions,
 }
 
@@ -111,6 +135,17 @@ impl Command {
         }
     }
 
+    /// This command, as the first on a connection that is leased for it and stays leased.
+    pub(crate) fn with_lease_request(mut self, request: Arc<LeaseRequest>) -> Self {
+        self.extras_mut().lease = Some(request);
+        self
+    }
+
+    /// Where to put the connection that is leased for this command, if one is to be.
+    pub(crate) fn lease_request(&self) -> Option<&Arc<LeaseRequest>> {
+        self.extras.as_ref()?.lease.as_ref()
+    }
+
     /// Adds an argument, or several; see [`ToArgs`].
     pub fn arg(mut self, value: impl ToArgs) -> Self {
         value.into_args(&mut ArgWriter {
@@ -141,15 +176,10 @@ impl Command {
     }
 
     /// Declares that applying this command twice does no harm, so that it may be retried also when it is not
-    /// known whether it was applied. Commands that only read are idempotent without being told.
+    /// known whether it was applied. Commands that only [read or ask](CommandInfo::is_idempotent) are idempotent without
+    /// being told.
     pub fn idempotent(mut self) -> Self {
         self.is_idempotent = true;
-        self
-    }
-
-    /// Sends the command there, whatever its keys say.
-    pub fn target(mut self, target: Target) -> Self {
-        self.extras_mut().target = Some(target);
         self
     }
 
@@ -177,73 +207,6 @@ impl Command {
     /// How many arguments there are, the name included.
     pub fn arg_count(&self) -> usize {
         self.args.count()
-    }
-
-    /// The slot of the keys; `None` if there are none.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidCommand`] if there is no name, if the keys are in different slots, or if the arguments are
-    /// not such that the keys can be found.
-    pub fn slot(&self) -> Result<Option<Slot>, Error> {
-        let mut keys = self.keys;
-        if self.info.is_none() && self.args().next().is_none_or(<[u8]>::is_empty) {
-            return Err(Error::new(
-                ErrorKind::InvalidCommand,
-                "the command has no name; give it one, as in cmd(\"GET\")",
-            ));
-        }
-        if let Some(info) = self.info
-            && info.single_key().is_none()
-            && !info.key_specs().is_empty()
-        {
-            let positions = info
-                .find_keys(self.arg_count(), self.args())
-                .map_err(|error| self.invalid(error.to_string()))?;
-            let mut args = self.args().enumerate();
-            for position in positions {
-                let is_key = |(index, argument)| (index == position).then_some(argument);
-                if let Some(key) = args.find_map(is_key) {
-                    keys.add(key);
-                }
-            }
-        }
-        match keys {
-            Keys::None => Ok(None),
-            Keys::One(slot) => Ok(Some(slot)),
-            Keys::Crossed(first, second) => Err(self.invalid(format!(
-                "keys in different slots ({first} and {second}); give them a common hash tag, as in {{user1}}:name"
-            ))),
-        }
-    }
-
-    /// The slot of the keys; `None` if any primary will do.
-    ///
-    /// # Errors
-    ///
-    /// As [`slot`](Command::slot), and if the command concerns every node: the answer of one would be a part of what
-    /// was asked, and look like the whole.
-    pub(crate) fn slot_for_routing(&self) -> Result<Option<Slot>, Error> {
-        let slot = self.slot()?;
-        let Some(info) = self.info.filter(|_| slot.is_none()) else {
-            return Ok(slot);
-        };
-        let is_for_all = match info.request_policy() {
-            RequestPolicy::AllNodes | RequestPolicy::AllShards | RequestPolicy::Special => true,
-            RequestPolicy::Default | RequestPolicy::MultiShard => false,
-        };
-        // What these two are asked for, any node can say.
-        if is_for_all && !matches!(info.name(), "PING" | "INFO") {
-            return Err(self.invalid(
-                "the command concerns every node; name the one to send it to with `Command::target`",
-            ));
-        }
-        Ok(None)
-    }
-
-    /// Where the command is to be sent, if not where its keys say.
-    pub fn explicit_target(&self) -> Option<&Target> {
-        self.extras.as_ref()?.target.as_ref()
     }
 
     /// The command's own timeout.
@@ -274,20 +237,35 @@ impl Command {
 
     /// True if the command only reads.
     pub fn is_read_only(&self) -> bool {
-        self.info.is_some_and(CommandInfo::is_read_only)
+        match self.batch() {
+            Some(batch) => batch.commands().iter().all(Self::is_read_only),
+            None => self.info.is_some_and(CommandInfo::is_read_only),
+        }
     }
 
-    /// True if applying the command twice does no harm: it only reads, or was declared
-    /// [idempotent](Command::idempotent).
+    /// True if applying the command twice does no harm: it [only reads or asks](CommandInfo::is_idempotent), or was
+    /// declared [idempotent](Command::idempotent).
     pub fn is_idempotent(&self) -> bool {
-        self.is_idempotent || self.is_read_only()
+        match self.batch() {
+            _ if self.is_idempotent => true,
+            Some(batch) => batch.commands().iter().all(Self::is_idempotent),
+            None => self.info.is_some_and(CommandInfo::is_idempotent),
+        }
     }
 
-    /// How long the command may wait on the server, by its own arguments.
+    /// How long the command may wait on the server, by its own arguments; of a pipeline, the longest of its commands.
     pub fn block_time(&self) -> BlockTime {
-        match self.info {
-            Some(info) => info.block_time(self.arg_count(), self.args()),
-            None => BlockTime::NotBlocking,
+        match (self.batch(), self.info) {
+            // Inside a transaction nothing waits.
+            (Some(batch), _) if batch.is_transaction() => BlockTime::NotBlocking,
+            (Some(batch), _) => {
+                let times = batch.commands().iter().map(Self::block_time);
+                times.max().unwrap_or(BlockTime::NotBlocking)
+            }
+            (None, Some(info)) if info.is_blocking() => {
+                info.block_time(self.arg_count(), self.args())
+            }
+            (None, _) => BlockTime::NotBlocking,
         }
     }
 
@@ -301,6 +279,19 @@ impl Command {
         self.is_asking = is_asking;
     }
 
+    /// True if the command goes over a connection that nobody else uses meanwhile.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| extras.is_exclusive)
+    }
+
+    /// Says that the command goes over a connection that nobody else uses meanwhile: it may change its state, as
+    /// `WATCH` does. Of a batch, that holds for each of its commands.
+    pub(crate) fn set_exclusive(&mut self) {
+        self.extras_mut().is_exclusive = true;
+    }
+
     /// What the application attached.
     pub fn extensions(&self) -> Option<&Extensions> {
         Some(&self.extras.as_ref()?.extensions)
@@ -311,9 +302,12 @@ impl Command {
         &mut self.extras_mut().extensions
     }
 
-    /// How many bytes the command is on the wire, without its `*N` header.
+    /// How many bytes the command is on the wire, without its `*N` header; of a batch, the sum of its commands.
     pub(crate) fn encoded_len(&self) -> usize {
-        self.args.encoded_len()
+        match self.batch() {
+            Some(batch) => batch.commands().iter().map(Self::encoded_len).sum(),
+            None => self.args.encoded_len(),
+        }
     }
 
     /// The command as it goes on the wire after its `*N` header, piece by piece.
@@ -380,19 +374,6 @@ mod tests {
 
     fn slot(command: &Command) -> Option<Slot> {
         command.slot().expect("one slot")
-    }
-
-    #[test]
-    fn a_command_for_every_node_is_not_sent_to_just_one() {
-        for name in ["FLUSHALL", "DBSIZE", "KEYS", "SCAN", "WAIT"] {
-            let error = cmd(name).slot_for_routing().expect_err(name);
-            assert_eq!(error.kind(), ErrorKind::InvalidCommand);
-        }
-        let load = cmd("SCRIPT").arg("LOAD").arg("return 1");
-        load.slot_for_routing().expect_err("SCRIPT LOAD");
-        for name in ["PING", "INFO", "PUBLISH", "TIME", "MODULE.COMMAND"] {
-            assert_eq!(cmd(name).slot_for_routing().expect(name), None);
-        }
     }
 
     #[test]

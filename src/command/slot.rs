@@ -4,6 +4,8 @@ use std::fmt;
 
 use crc16::{State, XMODEM};
 
+use crate::error::{Error, ErrorKind};
+
 /// One of the 16384 hash slots a cluster's keys are spread over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(u16);
@@ -36,6 +38,23 @@ impl Slot {
     }
 }
 
+impl TryFrom<u16> for Slot {
+    type Error = Error;
+
+    /// As [`Slot::new`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidCommand`] from 16384 on.
+    fn try_from(number: u16) -> Result<Self, Error> {
+        Self::new(number).ok_or_else(|| {
+            let last = Self::COUNT - 1;
+            let message = format!("slot {number} does not exist; slots are 0 to {last}");
+            Error::new(ErrorKind::InvalidCommand, message)
+        })
+    }
+}
+
 fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     let open = memchr::memchr(b'{', key)?;
     let rest = &key[open + 1..];
@@ -52,6 +71,18 @@ impl fmt::Display for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_no_slot_is_told_with_those_that_are() {
+        assert_eq!(Slot::try_from(16383).ok(), Slot::new(16383));
+        assert_eq!(Slot::new(16384), None);
+        let error = Slot::try_from(16384).expect_err("too large");
+        assert_eq!(error.kind(), ErrorKind::InvalidCommand);
+        assert_eq!(
+            error.to_string(),
+            "slot 16384 does not exist; slots are 0 to 16383"
+        );
+    }
 
     #[test]
     fn hashes_as_the_cluster_spec_says() {

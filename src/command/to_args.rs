@@ -73,6 +73,13 @@ impl ArgWriter<'_> {
         self.command.args.push(argument);
     }
 
+    fn put_float(&mut self, text: &str, is_nan: bool) {
+        if is_nan {
+            self.command.before_nan();
+        }
+        self.put(text);
+    }
+
     /// Writes one argument, which is not copied if it is large.
     pub fn put_bytes(&mut self, argument: impl Into<Bytes>) {
         let argument = argument.into();
@@ -129,18 +136,29 @@ impl ToArgs for u8 {
     }
 }
 
-macro_rules! numbers {
-    ($buffer:ty: $($number:ty),*) => {$(
+macro_rules! integers {
+    ($($number:ty),*) => {$(
         impl ToArgs for $number {
             fn write_args(&self, out: &mut ArgWriter<'_>) {
-                out.put(<$buffer>::new().format(*self));
+                out.put(itoa::Buffer::new().format(*self));
             }
         }
     )*};
 }
 
-numbers!(itoa::Buffer: i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize);
-numbers!(ryu::Buffer: f32, f64);
+integers!(i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize);
+
+macro_rules! floats {
+    ($($number:ty),*) => {$(
+        impl ToArgs for $number {
+            fn write_args(&self, out: &mut ArgWriter<'_>) {
+                out.put_float(ryu::Buffer::new().format(*self), self.is_nan());
+            }
+        }
+    )*};
+}
+
+floats!(f32, f64);
 
 impl<T: ToArgs + ?Sized> ToArgs for &T {
     fn write_args(&self, out: &mut ArgWriter<'_>) {

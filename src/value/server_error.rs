@@ -26,6 +26,26 @@ impl ServerError {
         std::str::from_utf8(&self.line[..end]).unwrap_or_default()
     }
 
+    /// True if a server refused a command that it, or another node, will serve later.
+    pub(crate) fn is_unready(&self) -> bool {
+        let is_not_yet = matches!(
+            self.code(),
+            "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING"
+        );
+        is_not_yet || self.is_misdirected() || self.is_forced_unblock()
+    }
+
+    /// True if a server refused a command because it is for another one.
+    pub(crate) fn is_misdirected(&self) -> bool {
+        matches!(self.code(), "MOVED" | "ASK" | "READONLY")
+    }
+
+    /// True if a node let go of a client that blocked on it because it lost its role. An operator's `CLIENT UNBLOCK` has
+    /// the same code.
+    pub(crate) fn is_forced_unblock(&self) -> bool {
+        self.code() == "UNBLOCKED" && self.message().starts_with(b"force unblock")
+    }
+
     /// The bytes after the code.
     pub fn message(&self) -> &[u8] {
         memchr::memchr(b' ', &self.line).map_or(&[], |space| &self.line[space + 1..])
@@ -47,9 +67,8 @@ impl ServerError {
         match self.code() {
             "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING"
             | "READONLY" | "CROSSSLOT" | "NOAUTH" | "NOPERM" | "WRONGPASS" | "NOPROTO" | "BUSY"
-            | "OOM" | "MISCONF" | "NOREPLICAS" | "NOSCRIPT" | "EXECABORT" | "WRONGTYPE" => {
-                Delivery::NotApplied
-            }
+            | "OOM" | "MISCONF" | "NOREPLICAS" | "NOSCRIPT" | "EXECABORT" | "WRONGTYPE"
+            | "UNBLOCKED" => Delivery::NotApplied,
             _ => Delivery::Unknown,
         }
     }

@@ -9,6 +9,7 @@ mod flags;
 pub(crate) mod generated;
 mod key_spec;
 mod policy;
+mod repeatable;
 
 use std::fmt;
 
@@ -75,7 +76,7 @@ impl CommandInfo {
         self.flags
     }
 
-    /// True if it changes no data: a replica may serve it, and it may be sent twice.
+    /// True if it only reads keys: a replica may serve it, and it may be sent twice.
     pub const fn is_read_only(&self) -> bool {
         self.flags.contains(Flags::READ_ONLY)
     }

@@ -86,6 +86,14 @@ impl ConversionError {
         self.at(Place::ValueOfKey(index))
     }
 
+    /// Which element of the whole the value was, or was a part of.
+    pub(crate) fn element(&self) -> Option<usize> {
+        match self.inner.path.last() {
+            Some(Place::Element(index)) => Some(*index),
+            _ => None,
+        }
+    }
+
     fn at(mut self, place: Place) -> Self {
         self.inner.path.push(place);
         self
