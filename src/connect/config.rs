@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorKind};
 pub struct ConnectConfig {
     pub(super) credentials: Option<Arc<dyn CredentialsProvider>>,
     pub(super) client_name: Option<Arc<str>>,
+    pub(super) database: u32,
     pub(super) protocol: Protocol,
     pub(super) tcp: TcpOptions,
     pub(super) attempt_delay: Duration,
@@ -74,6 +75,7 @@ impl ConnectConfig {
         Self {
             credentials: None,
             client_name: None,
+            database: 0,
             protocol: Protocol::default(),
             tcp: TcpOptions {
                 nodelay: true,
@@ -141,6 +143,7 @@ impl ConnectConfig {
         if let Some(name) = first.client_name() {
             this = this.client_name(name);
         }
+        this = this.database(first.database());
         if first.is_tls() {
             this = this.with_default_tls()?;
         }
@@ -179,6 +182,29 @@ impl ConnectConfig {
     #[must_use]
     pub fn client_name(mut self, name: impl AsRef<str>) -> Self {
         self.client_name = Some(name.as_ref().into());
+        self
+    }
+
+    /// The number of the database; 0 unless set.
+    ///
+    /// Each connection selects it in its handshake, so that every command works in this database: give each database
+    /// a client of its own. Numbers other than 0 need servers of Valkey 9 or later whose setting `cluster-databases` is
+    /// greater than the number. Others refuse the connection, which is an error of kind [`ErrorKind::Config`]; a user
+    /// whose ACL does not allow it makes one of kind [`ErrorKind::Authentication`].
+    ///
+    /// A key has the same slot in all databases. `MOVE` and `COPY` with `DB` reach another database of the same node,
+    /// and `FLUSHALL` empties all; in cluster mode no server allows `SWAPDB`.
+    ///
+    /// ```
+    /// use tower_redis_cluster::ConnectConfig;
+    ///
+    /// let config = ConnectConfig::new().database(3);
+    /// let the_same = ConnectConfig::from_url("valkey://10.0.0.1:7000/3")?;
+    /// # Ok::<_, tower_redis_cluster::Error>(())
+    /// ```
+    #[must_use]
+    pub fn database(mut self, number: u32) -> Self {
+        self.database = number;
         self
     }
 
@@ -259,6 +285,7 @@ impl fmt::Debug for ConnectConfig {
         debug
             .field("has_credentials", &self.credentials.is_some())
             .field("client_name", &self.client_name)
+            .field("database", &self.database)
             .field("protocol", &self.protocol)
             .field("tcp", &self.tcp)
             .field("attempt_delay", &self.attempt_delay);
@@ -292,6 +319,8 @@ mod tests {
                 ["redis://a?client_name=x", "redis://b?client_name=y"],
                 "parameter client_name",
             ),
+            (["redis://a/1", "redis://b/2"], "differ in the database"),
+            (["redis://a/1", "redis://b"], "differ in the database"),
         ] {
             let error = ConnectConfig::from_urls(urls).expect_err(difference);
             assert_eq!(error.kind(), ErrorKind::Config);
@@ -300,6 +329,9 @@ mod tests {
             assert!(!format!("{error:?}").contains("secret"), "{error:?}");
         }
         ConnectConfig::from_urls(["redis://:p@a:1/0", "valkey://:p@b:2"]).expect("they agree");
+        let third = ConnectConfig::from_urls(["redis://a/3", "b?db=3"]);
+        let third = third.err();
+        assert!(third.is_none(), "{third:?}");
         ConnectConfig::from_urls([""; 0]).expect_err("there is none");
     }
 

@@ -51,7 +51,8 @@ use crate::error::{Error, ErrorKind};
 /// Connects to the node it is called with. See the [module docs](self).
 ///
 /// It is always ready. Its errors say at which step connecting failed, are [`NotSent`](crate::Delivery::NotSent) and
-/// name the node; of kind [`Authentication`](ErrorKind::Authentication) if the server wants other credentials.
+/// name the node; of kind [`Authentication`](ErrorKind::Authentication) if the server wants other credentials, and
+/// [`Config`](ErrorKind::Config) if it does not have the database.
 ///
 /// # Panics
 ///
@@ -159,6 +160,7 @@ where
         let introduction = Introduction {
             protocol: config.protocol,
             credentials: credentials.as_ref(),
+            database: config.database,
             client_name: config.client_name.as_deref(),
         };
         handshake::run(&mut io, &introduction, &config.connection).await

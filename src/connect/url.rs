@@ -16,17 +16,17 @@ const DEFAULT_PORT: u16 = 6379;
 ///
 /// | form | meaning |
 /// |---|---|
-/// | `redis://[[user]:password@]host[:port][/0][?...]` | TCP; `valkey://` is the same |
+/// | `redis://[[user]:password@]host[:port][/database][?...]` | TCP; `valkey://` is the same |
 /// | `rediss://...` | TLS over TCP; `valkeys://` is the same |
 /// | `unix://[[user]:password@]/path/of/socket[?...]` | a Unix socket; also `redis+unix://`, `valkey+unix://` and `unix:/path` |
 /// | `host[:port]` | as with `redis://` |
 ///
 /// The port is 6379 unless given; an IPv6 address stands in brackets. User and password are percent-decoded: `/`, `?`,
 /// `#` and `%` have to be encoded in them. After `?` may stand `protocol=resp2` or `protocol=resp3`, `client_name=...`
-/// and `db=0`. Anything else there is an error, not ignored: timeouts and pools are layers of the stack.
+/// and `db=...`, the number of the database, for a Unix socket too. Anything else there is an error, not ignored: timeouts
+/// and pools are layers of the stack.
 ///
-/// A cluster has one database, so that any but database 0 is an error. (Valkey 9 can be given more; they are not
-/// supported.)
+/// The database is 0 unless given. Most clusters have no other; see [`ConnectConfig::database`](crate::ConnectConfig::database).
 ///
 /// ```
 /// use tower_redis_cluster::connect::ConnectUrl;
@@ -45,6 +45,7 @@ pub struct ConnectUrl {
     credentials: Option<Credentials>,
     protocol: Option<Protocol>,
     client_name: Option<String>,
+    database: Option<u32>,
 }
 
 impl ConnectUrl {
@@ -73,6 +74,11 @@ impl ConnectUrl {
         self.client_name.as_deref()
     }
 
+    /// The number of the database; 0 unless given.
+    pub fn database(&self) -> u32 {
+        self.database.unwrap_or(0)
+    }
+
     /// What this URL and `other` say differently of how to connect.
     pub(super) fn disagreement(&self, other: &Self) -> Option<&'static str> {
         if self.is_tls != other.is_tls {
@@ -83,6 +89,8 @@ impl ConnectUrl {
             Some("they differ in the parameter protocol")
         } else if self.client_name != other.client_name {
             Some("they differ in the parameter client_name")
+        } else if self.database() != other.database() {
+            Some("they differ in the database")
         } else {
             None
         }
@@ -155,6 +163,7 @@ fn parse(text: &str) -> Result<ConnectUrl, Reason> {
         None => (None, authority),
     };
 
+    let mut database = None;
     let addr = if matches!(scheme, Scheme::Unix) {
         if !host_and_port.is_empty() {
             return Err("the path of a Unix socket must be absolute: unix:///path".into());
@@ -167,7 +176,7 @@ fn parse(text: &str) -> Result<ConnectUrl, Reason> {
         if userinfo.is_none() && rest.contains('@') || rest.contains('#') {
             return Err("'/', '?' and '#' must be percent-encoded in user and password".into());
         }
-        check_database(path.strip_prefix('/').unwrap_or_default())?;
+        database = parse_database(path.strip_prefix('/').unwrap_or_default())?;
         tcp_addr(host_and_port)?
     };
 
@@ -177,6 +186,7 @@ fn parse(text: &str) -> Result<ConnectUrl, Reason> {
         credentials: userinfo.map(credentials).transpose()?.flatten(),
         protocol: None,
         client_name: None,
+        database,
     };
     for parameter in query.into_iter().flat_map(|query| query.split('&')) {
         url.set_parameter(parameter)?;
@@ -197,7 +207,15 @@ impl ConnectUrl {
                 });
             }
             "client_name" => self.client_name = Some(decode(value)?),
-            "db" => check_database(value)?,
+            "db" => {
+                let database = parse_database(value)?;
+                if let (Some(path), Some(parameter)) = (self.database, database)
+                    && path != parameter
+                {
+                    return Err(format!("it names two databases, {path} and {parameter}").into());
+                }
+                self.database = database.or(self.database);
+            }
             _ => {
                 return Err(
                     "unknown parameter; known are protocol, client_name and db, and all other \
@@ -210,15 +228,14 @@ impl ConnectUrl {
     }
 }
 
-fn check_database(number: &str) -> Result<(), Reason> {
-    match number.parse::<u32>() {
-        Ok(0) => Ok(()),
-        Ok(number) => Err(format!(
-            "database {number} is not supported: in a cluster, there is only database 0"
-        )
-        .into()),
-        Err(_) if number.is_empty() => Ok(()),
-        Err(_) => Err("after the port, only the database /0 may stand".into()),
+fn parse_database(number: &str) -> Result<Option<u32>, Reason> {
+    if number.is_empty() {
+        return Ok(None);
+    }
+    match number.parse() {
+        // The servers count databases with a signed number.
+        Ok(number) if number <= i32::MAX as u32 => Ok(Some(number)),
+        _ => Err("after the port, only the number of a database may stand, as in /1".into()),
     }
 }
 
@@ -368,6 +385,23 @@ mod tests {
     }
 
     #[test]
+    fn databases() {
+        for (text, database) in [
+            ("redis://node", 0),
+            ("redis://node/", 0),
+            ("redis://node/0", 0),
+            ("valkeys://node:7000/15", 15),
+            ("node:7000/3", 3),
+            ("redis://node/3?db=3", 3),
+            ("redis://node?db=4", 4),
+            ("redis://node/4?db=", 4),
+            ("unix:///run/valkey.sock?db=2", 2),
+        ] {
+            assert_eq!(url(text).database(), database, "{text}");
+        }
+    }
+
+    #[test]
     fn refusals_say_why() {
         for (text, reason) in [
             ("", "host is missing"),
@@ -376,9 +410,15 @@ mod tests {
             ("redis://node:0", "port must be"),
             ("redis://node:", "port must be"),
             ("redis://node:65536", "port must be"),
-            ("redis://node/1", "database 1 is not supported"),
-            ("redis://node?db=3", "database 3 is not supported"),
-            ("redis://node/x", "only the database /0"),
+            ("redis://node/1?db=3", "two databases, 1 and 3"),
+            ("redis://node?db=1&db=2", "two databases, 1 and 2"),
+            ("redis://node/x", "only the number of a database"),
+            ("redis://node/-1", "only the number of a database"),
+            ("redis://node/1/2", "only the number of a database"),
+            (
+                "redis://node?db=2147483648",
+                "only the number of a database",
+            ),
             ("redis://node?timeout=5", "unknown parameter"),
             ("redis://::1:7000", "brackets"),
             ("redis://[::1", "bracket is not closed"),

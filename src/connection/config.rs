@@ -17,7 +17,8 @@ impl Config {
     /// How many commands may wait for their replies; 16384 unless set.
     ///
     /// That is four times what a busy service keeps in flight on one node, and little enough (some 4 MiB) to
-    /// wait in memory through an outage. While the bound is reached, the connection is not ready.
+    /// wait in memory through an outage. While the bound is reached, the connection is not ready. A
+    /// [batch](super#batches) counts with all its commands.
     #[must_use]
     pub fn max_in_flight(mut self, commands: usize) -> Self {
         self.max_in_flight = commands.max(1);
@@ -26,7 +27,7 @@ impl Config {
 
     /// How many bytes the commands that wait for their replies may add up to; 64 MiB unless set.
     ///
-    /// A single larger command is sent when it is alone. While the bound is reached, the connection is not
+    /// A single larger command or batch is sent when the bound is not reached. While the bound is reached, the connection is not
     /// ready.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {

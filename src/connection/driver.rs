@@ -12,10 +12,11 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::queue::{Entry, Queue, Taken};
+use super::queue::{self, Entry, Queue, Taken};
 use super::read_buffer::ReadBuffer;
 use super::reply::Promise;
 use super::stall::StallTimer;
+use super::unit::{Lost, Progress, Unit};
 use super::write_buffer::WriteBuffer;
 use crate::command::{BlockTime, Command};
 use crate::error::{Delivery, Error, ErrorKind};
@@ -44,7 +45,7 @@ pub(super) struct Driver<IO> {
     encoded: u64,
     /// Bytes written since the connection began.
     written: u64,
-    /// Replies read since the last flush: how many callers may be about to send their next command.
+    /// Calls answered since the last flush: how many callers may be about to send their next command.
     answered: usize,
     has_yielded: bool,
     /// The socket may hold back bytes that it was given, as a TLS stream does.
@@ -55,13 +56,29 @@ pub(super) struct Driver<IO> {
 }
 
 struct InFlight {
-    /// `None` for the reply to an `ASKING`, which nobody waits for.
-    promise: Option<Promise>,
-    /// The position of its first byte, as counted by `Driver::encoded`.
+    due: Due,
+    /// The position of the first byte of what the next reply is for, as counted by `Driver::encoded`.
     start: u64,
     bytes: usize,
-    /// Its caller is prepared to hear nothing for longer than a stall would take.
-    may_be_silent: bool,
+}
+
+/// What each command in flight costs in memory, in bytes.
+#[cfg(test)]
+pub(super) const IN_FLIGHT: usize = size_of::<InFlight>();
+
+/// Whose the reply is.
+enum Due {
+    /// Nobody's: it is to an `ASKING`.
+    Nobody,
+    One {
+        promise: Promise,
+        /// Its caller is prepared to hear nothing for longer than a stall would take.
+        may_be_silent: bool,
+        /// The server answers it when something happens, and not when it can.
+        blocks: bool,
+    },
+    /// A batch's, of which more may be due.
+    Unit(Box<Unit>),
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
@@ -98,7 +115,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             let taken = self.fill(cx);
             if self.write_buffer.is_empty() && !self.is_unflushed {
                 return match taken {
-                    Taken::Finished if self.in_flight.is_empty() => {
+                    Taken::Finished if self.in_flight.is_empty() || self.blocks_for_nobody() => {
                         // Whatever the peer makes of it, nothing is left to lose.
                         let _ = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
                         Poll::Ready(Ok(()))
@@ -151,29 +168,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
             };
             let bytes = command.encoded_len();
-            if !promise.take() {
-                skipped.0 += 1;
+            let is_wanted = match command.batch() {
+                Some(batch) if !batch.is_transaction() => promise.take_to_gather(batch),
+                _ => promise.take(),
+            };
+            if !is_wanted {
+                skipped.0 += queue::weight(&command);
                 skipped.1 += bytes;
                 continue;
             }
             let start = self.encoded;
             let before = self.write_buffer.len();
-            self.write_buffer.encode(&command);
+            let due = self.encode(&command, promise);
             self.encoded += (self.write_buffer.len() - before) as u64;
-            if command.is_asking() {
-                self.in_flight.push_back(InFlight {
-                    promise: None,
-                    start,
-                    bytes: 0,
-                    may_be_silent: false,
-                });
-            }
-            self.in_flight.push_back(InFlight {
-                promise: Some(promise),
-                start,
-                bytes,
-                may_be_silent: self.may_be_silent(&command),
-            });
+            self.in_flight.push_back(InFlight { due, start, bytes });
         };
         if skipped.0 > 0 {
             self.queue.release(skipped.0, skipped.1);
@@ -184,12 +192,50 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         outcome
     }
 
+    fn encode(&mut self, command: &Command, promise: Promise) -> Due {
+        let may_be_silent = self.may_be_silent(command);
+        if let Some(batch) = command.batch() {
+            let buffer = &mut self.write_buffer;
+            let unit = Unit::encode(command, batch, promise, may_be_silent, buffer, self.encoded);
+            return Due::Unit(Box::new(unit));
+        }
+        if command.is_asking() {
+            self.in_flight.push_back(InFlight {
+                due: Due::Nobody,
+                start: self.encoded,
+                bytes: 0,
+            });
+        }
+        self.write_buffer.encode(command);
+        Due::One {
+            promise,
+            may_be_silent,
+            blocks: command.block_time() != BlockTime::NotBlocking,
+        }
+    }
+
     /// True if the command may block on the server, or its caller gave it, by itself and with somebody who keeps
     /// the time, longer than a stall takes.
     fn may_be_silent(&self, command: &Command) -> bool {
         let is_patient = |timeout| self.stall.is_shorter_than(timeout);
         command.block_time() != BlockTime::NotBlocking
             || command.deadline().is_some() && command.own_timeout().is_some_and(is_patient)
+    }
+
+    /// True if a command blocks on the server and nobody waits for this or any other reply. What the server would pop
+    /// for it would be lost, so the connection is closed rather than drained.
+    fn blocks_for_nobody(&self) -> bool {
+        let mut is_blocking = false;
+        for InFlight { due, .. } in &self.in_flight {
+            match due {
+                Due::Nobody => {}
+                Due::One { promise, .. } if !promise.is_abandoned() => return false,
+                Due::One { blocks, .. } => is_blocking |= blocks,
+                // It does not block, and its commands are not given up while they can be answered.
+                Due::Unit(_) => return false,
+            }
+        }
+        is_blocking
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -238,16 +284,35 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             match self.read_buffer.decode() {
                 Ok(Some(Value::Push(_))) => tracing::trace!("push message ignored"),
                 Ok(Some(value)) => {
-                    let Some(answered) = self.pop_written() else {
+                    let Some(InFlight { due, start, bytes }) = self.pop_written() else {
                         break Err(Error::new(
                             ErrorKind::Protocol,
                             "the server sent a reply that no command asked for",
                         ));
                     };
-                    if let Some(promise) = answered.promise {
-                        released.0 += 1;
-                        released.1 += answered.bytes;
-                        promise.fulfil(Ok(value));
+                    match due {
+                        Due::Nobody => {}
+                        Due::One { promise, .. } => {
+                            self.answered += 1;
+                            released.0 += 1;
+                            released.1 += bytes;
+                            promise.fulfil(Ok(value));
+                        }
+                        Due::Unit(unit) => {
+                            let commands = unit.commands();
+                            match unit.accept(value) {
+                                Progress::Due(start, unit) => self.put_back(unit, start, bytes),
+                                Progress::Answered => {
+                                    self.answered += 1;
+                                    released.0 += commands;
+                                    released.1 += bytes;
+                                }
+                                Progress::Malformed(error, unit) => {
+                                    self.put_back(unit, start, bytes);
+                                    break Err(error);
+                                }
+                            }
+                        }
                     }
                 }
                 Ok(None) => break Ok(()),
@@ -260,11 +325,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
             }
         };
-        self.answered += released.0;
         if released.0 > 0 {
             self.queue.release(released.0, released.1);
         }
         outcome
+    }
+
+    /// Keeps a unit of which more replies are due.
+    fn put_back(&mut self, unit: Box<Unit>, start: u64, bytes: usize) {
+        let due = Due::Unit(unit);
+        self.in_flight.push_front(InFlight { due, start, bytes });
     }
 
     /// The command that the next reply is for. One of which no byte is written cannot be.
@@ -286,10 +356,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let elapsed = ready!(self.stall.poll_elapsed(cx, !self.in_flight.is_empty()));
         // Replies come in order, so only the first command in flight can explain the silence.
-        let is_excused = self.in_flight.front().is_some_and(|first| {
-            let promise = first.promise.as_ref();
-            first.may_be_silent && promise.is_some_and(|promise| !promise.is_abandoned())
-        });
+        let is_excused = self
+            .in_flight
+            .front()
+            .is_some_and(|first| match &first.due {
+                Due::Nobody => false,
+                Due::One {
+                    promise,
+                    may_be_silent,
+                    ..
+                } => *may_be_silent && !promise.is_abandoned(),
+                Due::Unit(unit) => unit.may_be_silent(),
+            });
         if is_excused {
             // Its caller still waits for it.
             self.stall.restart();
@@ -308,20 +386,21 @@ impl<IO> Driver<IO> {
     fn fail(&mut self, error: Error) {
         let error = error.with_node(self.queue.addr().clone());
         let not_sent = error.with_delivery(Delivery::NotSent);
-        let unknown = not_sent.clone().with_delivery(Delivery::Unknown);
-        let pending = self.queue.close(not_sent.clone());
-        for InFlight { promise, start, .. } in self.in_flight.drain(..) {
-            let error = if start < self.written {
-                &unknown
-            } else {
-                &not_sent
-            };
-            if let Some(promise) = promise {
-                promise.fulfil(Err(error.clone()));
+        let lost = Lost {
+            written: self.written,
+            unknown: not_sent.clone().with_delivery(Delivery::Unknown),
+            not_sent,
+        };
+        let pending = self.queue.close(lost.not_sent.clone());
+        for InFlight { due, start, .. } in self.in_flight.drain(..) {
+            match due {
+                Due::Nobody => {}
+                Due::One { promise, .. } => promise.fulfil(Err(lost.error(lost.is_written(start)))),
+                Due::Unit(unit) => unit.fail(&lost),
             }
         }
         for Entry { promise, .. } in self.taken.drain(..).chain(pending) {
-            promise.fulfil(Err(not_sent.clone()));
+            promise.fulfil(Err(lost.not_sent.clone()));
         }
     }
 }

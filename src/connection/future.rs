@@ -14,7 +14,7 @@ use crate::value::Value;
 /// # Cancel safety
 ///
 /// Dropped before the command is written, the command never is. Dropped later, the reply is read and discarded;
-/// the command may be applied.
+/// the command may be applied. A [batch](crate::Command::pipeline) is written as a whole or not at all.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture(State);
@@ -29,6 +29,8 @@ enum State {
     },
     /// The command was refused.
     Refused(Option<Error>),
+    /// A pipeline without commands, of which no server need know.
+    Empty,
 }
 
 impl ResponseFuture {
@@ -43,6 +45,10 @@ impl ResponseFuture {
     pub(super) fn refused(error: Error) -> Self {
         Self(State::Refused(Some(error)))
     }
+
+    pub(super) fn empty() -> Self {
+        Self(State::Empty)
+    }
 }
 
 impl Future for ResponseFuture {
@@ -53,6 +59,7 @@ impl Future for ResponseFuture {
             State::Refused(error) => {
                 Poll::Ready(Err(error.take().expect("polled after it was ready")))
             }
+            State::Empty => Poll::Ready(Ok(Value::Array(Vec::new()))),
             State::Waiting {
                 reply,
                 deadline,
@@ -66,7 +73,13 @@ impl Future for ResponseFuture {
                 let is_first = !std::mem::replace(has_polled, true);
                 match deadline {
                     Some(deadline) if !is_first && Instant::now() >= *deadline => {
-                        Poll::Ready(Err(expired(reply.abandon())))
+                        let (delivery, gathered) = reply.abandon();
+                        let error = expired(delivery);
+                        if let Some(gathered) = gathered {
+                            // All was taken for writing: what is not written yet will be.
+                            gathered.record(|| error.clone());
+                        }
+                        Poll::Ready(Err(error))
                     }
                     _ => Poll::Pending,
                 }

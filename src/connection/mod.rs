@@ -9,24 +9,50 @@
 //!
 //! - A caller that goes away leaves its place: its late reply is read and dropped. If its command was not yet
 //!   written, it never is.
-//! - A command is written whole, or the connection ends. `ASKING` and its command are adjacent.
+//! - A command is written whole, or the connection ends. `ASKING` and its command are adjacent, and so are the
+//!   commands of a [batch](#batches).
 //! - When the connection ends, each caller learns whether its command was [sent](crate::Delivery). Replies that
 //!   were read are delivered.
 //! - Reading never waits for writing, nor writing for reading.
 //! - Commands and bytes in flight are [bounded](Config). While a bound is reached, `poll_ready` is pending.
 //! - Anything malformed ends the connection.
 //!
+//! # Batches
+//!
+//! A [pipeline](crate::Command::pipeline) or a [transaction](crate::Command::transaction) is one call and one
+//! unit: it is withdrawn as a whole or written as a whole, with nothing of others in between, and has one answer.
+//!
+//! - A pipeline is answered with an array of all replies. Each command that is to be has an `ASKING` of its own.
+//!   Without commands it is answered at once with an empty array.
+//! - A transaction goes out as `MULTI`, the commands and `EXEC`, behind one `ASKING` where asked for. It is answered
+//!   with the reply to `EXEC`: nil if a watched key was changed. If the server refused to queue a command, the answer
+//!   is that first error, which says more than the `EXECABORT` that follows it. Without commands it is sent all
+//!   the same: the answer tells whether what was watched has changed. While the slot moves, servers want all keys of a
+//!   transaction in one place, and `EXEC` is answered with `TRYAGAIN` until they are.
+//! - If `MULTI` itself is refused (an ACL without it), the commands behind it may have been applied one by one:
+//!   unless all were refused, that is an error with [`Delivery::Unknown`](crate::Delivery::Unknown).
+//! - When the connection is lost or the deadline passes, replies to a pipeline's commands that were read are not
+//!   lost: the batch keeps what is known of each command. A transaction of which `EXEC` was not written is
+//!   [not applied](crate::Delivery::NotApplied), if the server had begun to queue it.
+//!
+//! Blocking commands are refused in a batch, and so are batches.
+//!
 //! # Readiness
 //!
 //! `poll_ready` reserves nothing. Callers that were told at the same moment that the connection is ready may
-//! exceed the bounds by their number, up to twice the bound on commands; beyond that, calls are refused. An error
-//! means that the connection is finished.
+//! exceed the bounds by their number, up to as many as the bound on commands; beyond that, calls are refused. An
+//! error means that the connection is finished. A batch counts with all its commands, and one that is larger than the
+//! bounds passes when they are not reached.
 //!
 //! # When not to use it
 //!
 //! Commands that change the state of a connection (`SUBSCRIBE`, `MULTI`, `SELECT`, ...) are refused: it has
 //! other users. Blocking commands such as `BLPOP` are accepted, but **the server answers nothing else on this
-//! connection while one blocks**: use a short block time, or a client of their own, for them.
+//! connection while one blocks**. An [`ExclusiveLaneLayer`](crate::ExclusiveLaneLayer) in the stack, as in the
+//! builder's, gives connections of their own to both.
+//!
+//! When the last handle is gone while a command blocks for nobody, the connection is closed at once, so that the server
+//! stops waiting; otherwise what is in flight is answered first.
 
 mod config;
 mod driver;
@@ -37,6 +63,8 @@ mod read_buffer;
 mod refused;
 mod reply;
 mod stall;
+mod transaction;
+mod unit;
 mod write_buffer;
 
 use std::fmt;
@@ -53,6 +81,7 @@ pub use self::config::Config;
 use self::driver::Driver;
 use self::future::ResponseFuture;
 use self::queue::{Queue, State};
+pub(crate) use self::refused::{changes_state, check_part};
 use self::stall::StallTimer;
 use crate::addr::NodeAddr;
 use crate::command::Command;
@@ -143,6 +172,12 @@ impl Service<Command> for Connection {
     fn call(&mut self, command: Command) -> ResponseFuture {
         if let Some(refused) = refused::check(&command) {
             return ResponseFuture::refused(refused);
+        }
+        if command
+            .batch()
+            .is_some_and(|batch| batch.is_empty_pipeline())
+        {
+            return ResponseFuture::empty();
         }
         let deadline = command.deadline();
         match self.handle.queue.push(command) {

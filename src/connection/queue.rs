@@ -50,6 +50,8 @@ struct Inner {
     in_flight: usize,
     /// Their bytes.
     bytes: usize,
+    /// Calls made since a bound was reached.
+    excess: usize,
     /// The driver's waker while it waits for commands.
     driver: Option<Waker>,
     /// No handle is left: what is in flight is answered, then the connection ends.
@@ -80,6 +82,7 @@ impl Queue {
                 pending: VecDeque::new(),
                 in_flight: 0,
                 bytes: 0,
+                excess: 0,
                 driver: None,
                 draining: false,
                 closed: None,
@@ -105,24 +108,29 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// If the connection is finished, or so full that callers cannot have asked first.
+    /// If the connection is finished, or has been full for so many calls that they cannot all have asked first.
     pub(super) fn push(&self, command: Command) -> Result<Reply, Error> {
         let bytes = command.encoded_len();
+        let commands = weight(&command);
         let (promise, reply) = reply::pair();
         let mut inner = self.inner.lock();
         if let Some(error) = &inner.closed {
             return Err(error.clone());
         }
-        if inner.in_flight >= self.max_in_flight.saturating_mul(2) {
-            return Err(Error::new(
-                ErrorKind::Overloaded,
-                "too many commands in flight on the connection; wait for poll_ready before each call",
-            ));
+        if !self.has_room(&inner) {
+            // Calls, not commands: one large batch must not have those refused that found it ready as well.
+            if inner.excess >= self.max_in_flight {
+                return Err(Error::new(
+                    ErrorKind::Overloaded,
+                    "too many commands in flight on the connection; wait for poll_ready before each call",
+                ));
+            }
+            inner.excess += 1;
         }
         inner.pending.push_back(Entry { command, promise });
-        inner.in_flight += 1;
+        inner.in_flight += commands;
         inner.bytes += bytes;
-        if inner.in_flight >= self.max_in_flight || inner.bytes >= self.max_bytes {
+        if !self.has_room(&inner) {
             self.state.set(State::Full);
         }
         let driver = inner.driver.take();
@@ -153,12 +161,16 @@ impl Queue {
         let mut inner = self.inner.lock();
         inner.in_flight -= commands;
         inner.bytes -= bytes;
-        let has_room = inner.in_flight < self.max_in_flight && inner.bytes < self.max_bytes;
-        if has_room && self.state.get() == State::Full {
+        if self.has_room(&inner) && self.state.get() == State::Full {
+            inner.excess = 0;
             self.state.set(State::Open);
             drop(inner);
             self.room.notify_waiters();
         }
+    }
+
+    fn has_room(&self, inner: &Inner) -> bool {
+        inner.in_flight < self.max_in_flight && inner.bytes < self.max_bytes
     }
 
     /// How many commands of how many bytes are in flight.
@@ -186,6 +198,15 @@ impl Queue {
         drop(inner);
         self.room.notify_waiters();
         pending
+    }
+}
+
+/// How many commands it counts for.
+pub(super) fn weight(command: &Command) -> usize {
+    match command.batch() {
+        None => 1,
+        Some(batch) if batch.is_transaction() => batch.commands().len() + 2,
+        Some(batch) => batch.commands().len(),
     }
 }
 

@@ -4,10 +4,13 @@
 //! one side win: a caller that leaves before that is told that nothing was sent, and nothing will be.
 //!
 //! ```text
-//!   Queued ──take──▶ Written ──fulfil──▶ Done
-//!      │                │
-//!      └──────drop of the Reply──────▶ Abandoned
+//!   Queued ──take──▶ Written or Gathering ──fulfil──▶ Done
+//!      │                      │
+//!      └─────────drop of the Reply─────────▶ Abandoned
 //! ```
+//!
+//! The replies of a pipeline are gathered here until the last has come, under the same lock: whichever side ends
+//! it early, the driver or the caller, finds them and knows that the other will not.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +18,8 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use crate::error::{Delivery, Error};
+use crate::command::{Batch, Outcome};
+use crate::error::{Delivery, Error, ErrorKind};
 use crate::value::Value;
 
 /// The driver's end.
@@ -32,10 +36,25 @@ enum State {
     Queued(Option<Waker>),
     /// Taken for writing: from here on it may be applied.
     Written(Option<Waker>),
+    /// As `Written`, for a pipeline. In a box: commands by themselves are not to pay for it.
+    Gathering(Box<Gathering>),
     /// Answered, and perhaps taken by the caller already.
     Done(Option<Result<Value, Error>>),
     /// The caller has gone.
     Abandoned,
+}
+
+#[derive(Debug)]
+struct Gathering {
+    waker: Option<Waker>,
+    gathered: Gathered,
+}
+
+/// The replies of a pipeline that have come.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    batch: Arc<Batch>,
+    replies: Vec<Value>,
 }
 
 pub(super) fn pair() -> (Promise, Reply) {
@@ -52,8 +71,31 @@ impl Promise {
                 *state = State::Written(waker.take());
                 true
             }
-            State::Written(_) => true,
+            State::Written(_) | State::Gathering(_) => true,
             State::Done(_) | State::Abandoned => false,
+        }
+    }
+
+    /// As [`take`](Promise::take), for a pipeline.
+    pub(super) fn take_to_gather(&self, batch: &Arc<Batch>) -> bool {
+        let mut state = self.0.lock();
+        let State::Queued(waker) = &mut *state else {
+            return false;
+        };
+        *state = State::Gathering(Box::new(Gathering {
+            waker: waker.take(),
+            gathered: Gathered {
+                batch: Arc::clone(batch),
+                replies: Vec::with_capacity(batch.commands().len()),
+            },
+        }));
+        true
+    }
+
+    /// Keeps the next reply of a pipeline; dropped if the caller has gone.
+    pub(super) fn gather(&self, reply: Value) {
+        if let State::Gathering(gathering) = &mut *self.0.lock() {
+            gathering.gathered.replies.push(reply);
         }
     }
 
@@ -67,6 +109,7 @@ impl Promise {
         let mut state = self.0.lock();
         let waker = match &mut *state {
             State::Queued(waker) | State::Written(waker) => waker.take(),
+            State::Gathering(gathering) => gathering.waker.take(),
             State::Done(_) | State::Abandoned => return,
         };
         *state = State::Done(Some(result));
@@ -75,16 +118,51 @@ impl Promise {
             waker.wake();
         }
     }
+
+    /// Hands over what `conclude` makes of the gathered replies; not called if the caller has gone.
+    pub(super) fn fulfil_gathered(self, conclude: impl FnOnce(Gathered) -> Result<Value, Error>) {
+        let mut state = self.0.lock();
+        if !matches!(*state, State::Gathering(_)) {
+            return;
+        }
+        // The caller cannot leave in between, and record something else.
+        let State::Gathering(gathering) = std::mem::replace(&mut *state, State::Done(None)) else {
+            unreachable!("looked at under the same lock");
+        };
+        *state = State::Done(Some(conclude(gathering.gathered)));
+        drop(state);
+        if let Some(waker) = gathering.waker {
+            waker.wake();
+        }
+    }
 }
 
 impl Reply {
-    /// Gives up. From here on a command that was not written will not be; says how far it had got.
-    pub(super) fn abandon(&self) -> Delivery {
+    /// Gives up. From here on a command that was not written will not be; says how far it had got, and hands
+    /// over what has come of a pipeline.
+    pub(super) fn abandon(&self) -> (Delivery, Option<Gathered>) {
         let mut state = self.0.lock();
         match std::mem::replace(&mut *state, State::Abandoned) {
-            State::Queued(_) => Delivery::NotSent,
-            State::Written(_) | State::Done(_) | State::Abandoned => Delivery::Unknown,
+            State::Queued(_) => (Delivery::NotSent, None),
+            State::Gathering(gathering) => (Delivery::Unknown, Some(gathering.gathered)),
+            State::Written(_) | State::Done(_) | State::Abandoned => (Delivery::Unknown, None),
         }
+    }
+}
+
+impl Gathered {
+    /// The reply of a pipeline of which no more are due.
+    pub(super) fn into_reply(self) -> Value {
+        debug_assert_eq!(self.replies.len(), self.batch.commands().len());
+        Value::Array(self.replies)
+    }
+
+    /// Records in the batch which replies have come, and what `error` says of each of the other commands, in order.
+    pub(super) fn record(self, error: impl FnMut() -> Error) {
+        let missing = self.batch.commands().len() - self.replies.len();
+        let errors = std::iter::repeat_with(error).take(missing);
+        let results = self.replies.into_iter().map(Ok).chain(errors.map(Err));
+        self.batch.record(results.map(Outcome::Final).collect());
     }
 }
 
@@ -94,13 +172,8 @@ impl Future for Reply {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.0.lock();
         match &mut *state {
-            State::Queued(waker) | State::Written(waker) => {
-                match waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    None => *waker = Some(cx.waker().clone()),
-                }
-                Poll::Pending
-            }
+            State::Queued(waker) | State::Written(waker) => wait(waker, cx),
+            State::Gathering(gathering) => wait(&mut gathering.waker, cx),
             State::Done(result) => Poll::Ready(result.take().expect("polled after it was ready")),
             State::Abandoned => {
                 unreachable!("only the reply's own end abandons it, and does not poll again")
@@ -109,9 +182,28 @@ impl Future for Reply {
     }
 }
 
+/// The error of a command that was written, and nobody waited for its reply.
+fn given_up() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "the request was given up before the reply",
+    )
+    .with_delivery(Delivery::Unknown)
+}
+
+fn wait<T>(waker: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
+    match waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
+    }
+    Poll::Pending
+}
+
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.abandon();
+        if let (_, Some(gathered)) = self.abandon() {
+            gathered.record(given_up);
+        }
     }
 }
 
@@ -122,7 +214,7 @@ mod tests {
     #[test]
     fn an_abandoned_command_is_not_taken_for_writing() {
         let (promise, reply) = pair();
-        assert_eq!(reply.abandon(), Delivery::NotSent);
+        assert_eq!(reply.abandon().0, Delivery::NotSent);
         assert!(!promise.take());
     }
 
@@ -130,7 +222,7 @@ mod tests {
     fn once_taken_its_fate_is_unknown() {
         let (promise, reply) = pair();
         assert!(promise.take());
-        assert_eq!(reply.abandon(), Delivery::Unknown);
+        assert_eq!(reply.abandon().0, Delivery::Unknown);
         assert!(promise.is_abandoned());
         promise.fulfil(Ok(Value::Nil));
     }

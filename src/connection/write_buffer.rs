@@ -14,6 +14,10 @@ use crate::command::{Command, Segment};
 // cluster spec: ASK redirection
 const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
 /// How many pieces go into one vectored write.
 const MAX_SLICES: usize = 16;
 
@@ -44,8 +48,25 @@ impl WriteBuffer {
     /// Encodes a command, behind an `ASKING` where it asks for one.
     pub(super) fn encode(&mut self, command: &Command) {
         if command.is_asking() {
-            self.tail.put_slice(ASKING);
+            self.encode_asking();
         }
+        self.encode_alone(command);
+    }
+
+    pub(super) fn encode_asking(&mut self) {
+        self.tail.put_slice(ASKING);
+    }
+
+    pub(super) fn encode_multi(&mut self) {
+        self.tail.put_slice(MULTI);
+    }
+
+    pub(super) fn encode_exec(&mut self) {
+        self.tail.put_slice(EXEC);
+    }
+
+    /// Encodes a command without any `ASKING`.
+    pub(super) fn encode_alone(&mut self, command: &Command) {
         let mut digits = itoa::Buffer::new();
         self.tail.put_u8(b'*');
         self.tail

@@ -1,4 +1,4 @@
-//! What is said on a connection before its first command: protocol, credentials, names.
+//! What is said on a connection before its first command: protocol, credentials, database, names.
 //!
 //! ```text
 //!            Resp3                      Resp2
@@ -9,7 +9,7 @@
 //!        |       +-----------+------------+
 //!        |              AUTH .. or PING
 //!        +---------+---------+
-//!       [CLIENT SETNAME], CLIENT SETINFO x 2
+//!  [SELECT], [CLIENT SETNAME], CLIENT SETINFO x 2
 //!                  |
 //!             established
 //! ```
@@ -44,6 +44,8 @@ const DEFAULT_USER: &str = "default";
 pub(crate) struct Introduction<'a> {
     pub(crate) protocol: Protocol,
     pub(crate) credentials: Option<&'a Credentials>,
+    /// 0 is where a connection is from the beginning.
+    pub(crate) database: u32,
     pub(crate) client_name: Option<&'a str>,
 }
 
@@ -61,8 +63,8 @@ pub(crate) struct Established {
 ///
 /// # Errors
 ///
-/// Kind `Authentication` if the server wants other credentials, `Protocol` if it answers what makes no sense, and
-/// `Connect` for all else. Nothing was sent that a caller asked for.
+/// Kind `Authentication` if the server wants other credentials, `Config` if it does not have the database, `Protocol` if
+/// it answers what makes no sense, and `Connect` for all else. Nothing was sent that a caller asked for.
 ///
 /// # Cancel safety
 ///
@@ -141,25 +143,40 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Handshake<'_, IO> {
         }
     }
 
-    /// Says who connects, for `CLIENT LIST` and the servers' logs. A server that does not want to know is fine.
+    /// Selects the database, and says who connects, for `CLIENT LIST` and the servers' logs. A server that does not want
+    /// to know who is fine.
     async fn introduce(&mut self) -> Result<(), Error> {
+        let database = self.introduction.database;
+        let number = database.to_string();
+        let select = ["SELECT", number.as_str()];
         let name = self.introduction.client_name;
         let set_name = name.map(|name| ["CLIENT", "SETNAME", name]);
         // Redis 7.2 and later.
         let lib_name = ["CLIENT", "SETINFO", "LIB-NAME", env!("CARGO_PKG_NAME")];
         let lib_version = ["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")];
-        let mut requests: Vec<&[&str]> = Vec::with_capacity(3);
+        let mut requests: Vec<&[&str]> = Vec::with_capacity(4);
+        if database != 0 {
+            requests.push(&select);
+        }
         requests.extend(set_name.as_ref().map(|request| request.as_slice()));
         requests.extend([lib_name.as_slice(), lib_version.as_slice()]);
 
-        self.send(Step::Client, &requests).await?;
+        let step = |request: &[&str]| match request[0] {
+            "SELECT" => Step::Select,
+            _ => Step::Client,
+        };
+        self.send(step(requests[0]), &requests).await?;
         for request in &requests {
-            match self.reply(Step::Client).await? {
+            let step = step(request);
+            match self.reply(step).await? {
                 Value::SimpleString(_) => {}
+                Value::Error(error) if matches!(step, Step::Select) => {
+                    return Err(lacks_database(database, &error));
+                }
                 Value::Error(error) => {
                     tracing::debug!(what = request[1], %error, "the server refused to note who connects");
                 }
-                _ => return Err(senseless(Step::Client)),
+                _ => return Err(senseless(step)),
             }
         }
         self.expect_silence(Step::Client)
@@ -274,6 +291,7 @@ enum Step {
     Hello,
     Auth,
     Ping,
+    Select,
     Client,
 }
 
@@ -283,6 +301,7 @@ impl fmt::Display for Step {
             Self::Hello => "HELLO",
             Self::Auth => "AUTH",
             Self::Ping => "PING",
+            Self::Select => "SELECT",
             Self::Client => "CLIENT",
         })
     }
@@ -314,6 +333,23 @@ fn shuts_out(error: &ServerError) -> bool {
         "ERR" => starts_with(error, b"max number of clients"),
         _ => false,
     }
+}
+
+/// The error for a server that refuses a database.
+fn lacks_database(database: u32, error: &ServerError) -> Error {
+    let (kind, advice) = match error.code() {
+        "NOPERM" => (
+            ErrorKind::Authentication,
+            "let the user in by its ACL, or connect as another",
+        ),
+        "ERR" => (
+            ErrorKind::Config,
+            "in a cluster only Valkey 9 and later have more than database 0, as many as `cluster-databases` says",
+        ),
+        _ => (ErrorKind::Connect, "try again"),
+    };
+    let message = format!("the server refused to select database {database}: {error}; {advice}");
+    Error::new(kind, message)
 }
 
 fn starts_with(error: &ServerError, text: &[u8]) -> bool {

@@ -10,6 +10,7 @@ use crate::error::Delivery;
 const PLAIN: Introduction<'static> = Introduction {
     protocol: Protocol::Resp3,
     credentials: None,
+    database: 0,
     client_name: None,
 };
 const HELLO_REPLY: &str = "%4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$4\r\nmode\r\n$7\r\ncluster\r\n$7\r\nmodules\r\n*0\r\n";
@@ -96,6 +97,64 @@ async fn the_name_is_set_and_no_refusal_of_names_matters() {
     meet(introduction, &script)
         .await
         .expect("welcome all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_database_is_selected_behind_hello_and_auth_in_both_protocols() {
+    let credentials = Credentials::password_only("secret");
+    let introduction = |protocol| Introduction {
+        protocol,
+        credentials: Some(&credentials),
+        database: 3,
+        client_name: Some("me"),
+    };
+    let all = format!("SELECT 3\nCLIENT SETNAME me\n{SETINFO}");
+    let rest = (all.as_str(), "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+    let hello = ("HELLO 3 AUTH default secret", HELLO_REPLY);
+    meet(introduction(Protocol::Resp3), &[hello, rest])
+        .await
+        .expect("resp3");
+    let auth = ("AUTH secret", "+OK\r\n");
+    meet(introduction(Protocol::Resp2), &[auth, rest])
+        .await
+        .expect("resp2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_refused_ends_the_handshake_with_advice() {
+    let select = format!("SELECT 3\n{SETINFO}");
+    for (refusal, kind, advice) in [
+        (
+            "-ERR SELECT is not allowed in cluster mode\r\n",
+            ErrorKind::Config,
+            "cluster-databases",
+        ),
+        (
+            "-ERR DB index is out of range\r\n",
+            ErrorKind::Config,
+            "cluster-databases",
+        ),
+        (
+            "-NOPERM User u has no permissions to run the 'select' command\r\n",
+            ErrorKind::Authentication,
+            "ACL",
+        ),
+        ("-BUSY a script runs\r\n", ErrorKind::Connect, "try again"),
+        (":1\r\n", ErrorKind::Protocol, "SELECT makes no sense"),
+        ("", ErrorKind::Connect, "instead of answering SELECT"),
+    ] {
+        let introduction = Introduction {
+            database: 3,
+            ..PLAIN
+        };
+        let script = [("HELLO 3", HELLO_REPLY), (select.as_str(), refusal)];
+        let (told, text) = fail(introduction, &script).await;
+        assert_eq!(told, kind, "{text}");
+        assert!(text.contains(advice), "{text}");
+        if refusal.starts_with('-') {
+            assert!(text.contains("database 3"), "{text}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

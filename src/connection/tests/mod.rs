@@ -13,7 +13,10 @@ use crate::error::{Delivery, ErrorKind};
 use crate::resp::Limits;
 
 mod hostile;
+#[cfg(feature = "testing")]
+mod real;
 mod stress;
+mod units;
 
 fn connect_over<IO>(io: IO, config: &Config) -> Connection
 where
@@ -219,6 +222,24 @@ async fn the_last_handle_lets_what_is_in_flight_be_answered() {
     peer.write_all(b"$1\r\nv\r\n").await.expect("open");
     assert_eq!(call.await.expect("a reply"), bulk("v"));
     assert_eq!(peer.read(&mut [0; 8]).await.expect("closed in order"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_blocks_for_nobody_ends_with_the_last_handle() {
+    let (mut connection, mut peer) = connect();
+    let blocked = connection.call(cmd("BLPOP").arg("q").arg(0));
+    let wire = "*3\r\n$5\r\nBLPOP\r\n$1\r\nq\r\n$1\r\n0\r\n";
+    expect(&mut peer, wire).await;
+    let other = connection.clone();
+    drop((blocked, connection));
+    settle().await;
+    tokio::time::timeout(Duration::from_millis(1), peer.read(&mut [0; 8]))
+        .await
+        .expect_err("another handle is left");
+    drop(other);
+    let mut end = [0; 8];
+    let closed = tokio::time::timeout(Duration::from_millis(1), peer.read(&mut end)).await;
+    assert_eq!(closed.expect("at once").expect("closed in order"), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! Many callers at once, some of whom leave, over pipes that take a few bytes at a time: no reply may reach another.
+//! Many callers at once, some of whom leave, with single commands and batches, over pipes that take a few bytes at a
+//! time: no reply may reach another.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,32 +7,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::command::Outcome;
+use crate::resp::{Version, encode};
+use crate::value::ServerError;
 
-/// Answers each `GET` with its key, in pieces of any size, until the connection ends.
+/// How keys begin that the peer refuses to queue.
+const REFUSED: &[u8] = b"refused:";
+
+/// Answers each `GET` with its key, in or outside of a transaction, in pieces of any size, until the connection ends.
 async fn echo(peer: DuplexStream, largest: usize) {
     let (mut reader, mut writer) = tokio::io::split(peer);
     let mut decoder = Decoder::new(Limits::default());
     let mut read = BytesMut::new();
     let mut replies = BytesMut::new();
-    let mut asked = 0u64;
+    let mut session = Session::default();
     loop {
         while let Some(command) = decoder.decode(&mut read).expect("whole commands") {
             let Value::Array(args) = command else {
                 panic!("not a command: {command:?}")
             };
-            asked += 1;
-            if asked.is_multiple_of(7) {
+            session.asked += 1;
+            if session.asked.is_multiple_of(7) {
                 replies.extend_from_slice(b">1\r\n+push\r\n");
             }
-            match &args[..] {
-                [Value::BulkString(_)] => replies.extend_from_slice(b"+OK\r\n"),
-                [_, Value::BulkString(key)] => {
-                    replies.extend_from_slice(format!("${}\r\n", key.len()).as_bytes());
-                    replies.extend_from_slice(key);
-                    replies.extend_from_slice(b"\r\n");
-                }
-                _ => panic!("not a GET"),
-            }
+            encode(&session.answer(&args), Version::Resp3, &mut replies);
         }
         if replies.is_empty() {
             if reader.read_buf(&mut read).await.unwrap_or(0) == 0 {
@@ -54,32 +53,168 @@ async fn echo(peer: DuplexStream, largest: usize) {
     }
 }
 
-/// One caller: asks for keys that nobody else asks for, and leaves at any point of one question in three.
-async fn ask(mut connection: Connection, caller: usize, rounds: usize, answers: Arc<AtomicUsize>) {
-    for round in 0..rounds {
-        // Sometimes more than what is copied.
-        let filler = match fastrand::u8(..) {
-            0 => 40_000,
-            len => usize::from(len),
+/// What the peer knows of the connection.
+#[derive(Default)]
+struct Session {
+    asked: u64,
+    /// What `EXEC` will answer; an error once a command was refused.
+    queued: Option<Result<Vec<Value>, ()>>,
+}
+
+impl Session {
+    fn answer(&mut self, args: &[Value]) -> Value {
+        let key = match args {
+            [Value::BulkString(name)] => return self.control(name),
+            [_, Value::BulkString(key)] => Value::BulkString(key.clone()),
+            _ => panic!("not a GET"),
         };
-        let key = format!("{caller}:{round}:{}", "x".repeat(filler));
-        let mut command = cmd("GET").arg(&key);
+        let is_refused = key.as_bytes().is_some_and(|key| key.starts_with(REFUSED));
+        match &mut self.queued {
+            None => key,
+            Some(queued) if is_refused => {
+                *queued = Err(());
+                // With the key, so that its caller can tell that it is about its own.
+                let mut line = b"ERR ".to_vec();
+                line.extend_from_slice(key.as_bytes().expect("a string"));
+                Value::Error(ServerError::new(line))
+            }
+            Some(queued) => {
+                if let Ok(keys) = queued {
+                    keys.push(key);
+                }
+                Value::SimpleString("QUEUED".into())
+            }
+        }
+    }
+
+    fn control(&mut self, name: &[u8]) -> Value {
+        match name {
+            b"ASKING" => {}
+            b"MULTI" => assert!(self.queued.replace(Ok(Vec::new())).is_none(), "nested"),
+            b"EXEC" => {
+                return match self.queued.take().expect("behind a MULTI") {
+                    Ok(keys) => Value::Array(keys),
+                    Err(()) => Value::Error(ServerError::new("EXECABORT")),
+                };
+            }
+            _ => panic!("not sent by the test"),
+        }
+        Value::SimpleString("OK".into())
+    }
+}
+
+/// A question, and its right answer.
+struct Question {
+    command: Command,
+    keys: Vec<String>,
+    answer: Value,
+}
+
+impl Question {
+    /// About keys that nobody else asks for.
+    fn any(caller: usize, round: usize) -> Self {
+        let kind = fastrand::u8(..4);
+        let count = if kind < 2 { 1 } else { fastrand::usize(1..6) };
+        let key = |part| {
+            // Sometimes more than what is copied.
+            let filler = match fastrand::u8(..) {
+                0 => 40_000,
+                len => usize::from(len),
+            };
+            let is_refused = kind == 3 && fastrand::u8(..10) == 0;
+            let prefix = if is_refused { REFUSED } else { b"" };
+            let prefix = String::from_utf8_lossy(prefix);
+            format!("{prefix}{caller}:{round}:{part}:{}", "x".repeat(filler))
+        };
+        let keys: Vec<String> = (0..count).map(key).collect();
+        let mut commands: Vec<Command> = keys.iter().map(|key| cmd("GET").arg(key)).collect();
+        let all = Value::Array(keys.iter().map(|key| bulk(key)).collect());
+        let refused = |key: &&String| key.as_bytes().starts_with(REFUSED);
+        let (mut command, answer) = match kind {
+            0 | 1 => (commands.remove(0), bulk(&keys[0])),
+            2 => {
+                commands[0].set_asking(fastrand::bool());
+                (Command::pipeline(commands), all)
+            }
+            _ => {
+                let error = |key| Value::Error(ServerError::new(format!("ERR {key}")));
+                let answer = keys.iter().find(refused).map_or(all, error);
+                (Command::transaction(commands), answer)
+            }
+        };
         command.set_asking(fastrand::u8(..10) == 0);
-        let ready = connection.ready().await.expect("it stays open");
-        let call = ready.call(command);
-        if fastrand::u8(..3) == 0 {
-            let mut call = task::spawn(call);
+        Self {
+            command,
+            keys,
+            answer,
+        }
+    }
+
+    /// Holds that what a failed pipeline knows is about its own commands.
+    fn check_outcomes(&self) {
+        let Some(batch) = self.command.batch() else {
+            return;
+        };
+        for (key, outcome) in self.keys.iter().zip(batch.outcomes()) {
+            if let Outcome::Final(Ok(reply)) = outcome {
+                assert!(reply == bulk(key), "{key:.20} got another's reply");
+            }
+        }
+    }
+}
+
+/// What a caller does with its question.
+async fn see(mut call: task::Spawn<ResponseFuture>) -> Option<Result<Value, Error>> {
+    match fastrand::u8(..6) {
+        // It leaves at any point.
+        0 | 1 => {
             for _ in 0..fastrand::u8(..4) {
                 if call.poll().is_ready() {
                     break;
                 }
                 tokio::task::yield_now().await;
             }
-            continue;
+            None
         }
-        let reply = call.await.expect("it stays open");
-        assert!(reply == bulk(&key), "{caller}:{round} got another's reply");
-        answers.fetch_add(1, Ordering::Relaxed);
+        // It looks again when its time is up.
+        2 => {
+            let first = call.poll();
+            if first.is_ready() {
+                return ready(first);
+            }
+            for _ in 0..fastrand::u8(..8) {
+                tokio::task::yield_now().await;
+            }
+            ready(call.poll())
+        }
+        _ => Some(call.into_inner().await),
+    }
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// One caller, who asks one question after another.
+async fn ask(mut connection: Connection, caller: usize, rounds: usize, answers: Arc<AtomicUsize>) {
+    for round in 0..rounds {
+        let mut question = Question::any(caller, round);
+        // It is looked at only by who asks twice without having been answered.
+        question.command.set_deadline(Instant::now());
+        let ready = connection.ready().await.expect("it stays open");
+        let call = ready.call(question.command.clone());
+        match see(task::spawn(call)).await {
+            Some(Ok(reply)) => {
+                assert!(reply == question.answer, "{caller}:{round} got another's");
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Err(error)) if error.is_timeout() => question.check_outcomes(),
+            Some(Err(error)) => panic!("it stays open: {error}"),
+            None => {}
+        }
     }
 }
 
