@@ -52,6 +52,21 @@ counters! {
     evicted_idle,
     /// Connections in the cache now.
     open_connections,
+    /// Attempts to make an exclusive connection.
+    exclusive_dials_started,
+    /// Attempts to make an exclusive connection that failed.
+    exclusive_dials_failed,
+    /// Exclusive connections there are now: leased and idle.
+    exclusive_connections,
+    /// Exclusive connections leased now.
+    exclusive_leased,
+    /// Requests that wait for an exclusive connection now.
+    exclusive_waiting,
+    /// Exclusive connections closed when they were given back, because what was sent on them was not answered, or would
+    /// have stayed with the next user.
+    exclusive_closed_unclean,
+    /// Exclusive connections closed because nobody used them.
+    exclusive_closed_idle,
     /// `MOVED` redirects followed.
     redirects_moved,
     /// `ASK` redirects followed.

@@ -51,7 +51,8 @@ where
     }
 }
 
-async fn make_service<M>(make: M, addr: NodeAddr) -> Result<M::Response, Error>
+/// The connection, or why there is none; a panic of the connector is an error too.
+pub(crate) async fn make_service<M>(make: M, addr: NodeAddr) -> Result<M::Response, Error>
 where
     M: Service<NodeAddr>,
     M::Error: Into<BoxError>,

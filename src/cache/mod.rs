@@ -22,7 +22,8 @@
 //! connection has stalled; the connection does, and fails its `poll_ready`. A node that accepts a
 //! connection, completes the handshake and then closes it is dialled again at once each time.
 //!
-//! Do not use it for connections that cannot be shared, such as those of blocking commands.
+//! Do not use it for connections that cannot be shared: those of blocking commands are made
+//! [below it](crate::exclusive).
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -55,7 +56,7 @@ pub mod future;
 mod idleness;
 mod layer;
 mod pool;
-mod task;
+pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -68,6 +69,7 @@ use tower::{BoxError, Service};
 
 pub use self::cached::Cached;
 use self::departures::Nodes;
+pub(crate) use self::dial::make_service;
 use self::future::ResponseFuture;
 pub use self::layer::ConnectionCacheLayer;
 use self::pool::{Miss, Pool, Settings};

@@ -22,14 +22,14 @@ impl OwnedTask {
 }
 
 /// Ends its task when dropped: a dial with its entry, and every task with the cache.
-pub(super) struct AbortOnDrop(AbortHandle);
+pub(crate) struct AbortOnDrop(AbortHandle);
 
 impl AbortOnDrop {
-    pub(super) fn new(task: AbortHandle) -> Self {
+    pub(crate) fn new(task: AbortHandle) -> Self {
         Self(task)
     }
 
-    fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 }

@@ -7,10 +7,22 @@
 //! | outcome of an attempt | retried |
 //! |---|---|
 //! | `Ok` with `TRYAGAIN`, `CLUSTERDOWN`, `MASTERDOWN`, `LOADING`, `READONLY`, `MOVED` or `ASK` | every command |
+//! | `Ok` with `READONLY`, `MOVED` or `ASK` of a node that the command [names](crate::Target::Node) | no |
+//! | `Ok` with `UNBLOCKED`, if the node let go of a blocked client because it lost its role | every command |
 //! | `Ok` with any other value or error reply | no |
 //! | `Err`, [`NotSent`] or [`NotApplied`] | every command |
 //! | `Err`, [`Unknown`] | [idempotent](crate::Command::is_idempotent) commands |
 //! | `Err` that waiting does not mend: the command or a setting is wrong, the password is refused, the client is shut down | no |
+//!
+//! The commands of a [pipeline](crate::Command::pipeline) are judged one by one, with the pipeline's declaration that
+//! it is idempotent counting for each. Those that may be sent again make the next attempt, in which the others keep
+//! the reply or the error that they have. It is one retry to the bounds below and has one pause, the longest that any
+//! of them wants; a failure that has used up its count ends for its command alone. If nothing may be sent again, the
+//! replies are passed on as they are. It takes a [`Route`](crate::route::Route) below to send again some commands and not
+//! the others: over anything else, such as a single [`Connection`](crate::Connection), a pipeline is retried only if all
+//! of its commands may be sent again. A [transaction](crate::Command::transaction) is judged and retried as a whole.
+//!
+//! The last error says how far the command got at most in all attempts.
 //!
 //! # How often
 //!
@@ -68,6 +80,7 @@ mod backoff;
 mod budget;
 mod failure;
 mod policy;
+mod setback;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,7 @@
 //! Whether and when a command is sent again.
 
+mod parts;
+
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +12,9 @@ use tower::retry::Policy;
 use super::backoff::{Backoff, Delays, Patience, TIMER_RESOLUTION};
 use super::budget::Budget;
 use super::failure::Failure;
+use super::setback::Setback;
 use crate::command::Command;
-use crate::error::{Delivery, Error, ErrorKind};
+use crate::error::{Delivery, Error};
 use crate::metrics::Counters;
 use crate::value::Value;
 
@@ -26,6 +29,8 @@ pub struct RetryPolicy {
     counted: u32,
     /// Why the attempt before this one was not the last.
     earlier: Option<Error>,
+    /// How far the command got at most in the attempts before.
+    reached: Delivery,
     /// This attempt is a retry, made because the cluster was not ready.
     is_after_unready: bool,
 }
@@ -60,6 +65,7 @@ impl RetryPolicy {
             attempts: 0,
             counted: 0,
             earlier: None,
+            reached: Delivery::NotSent,
             is_after_unready: false,
         }
     }
@@ -114,14 +120,46 @@ impl RetryPolicy {
         Arc::make_mut(&mut self.settings)
     }
 
+    /// Has a command sent again as a whole, if that is safe.
+    fn retry_whole<E: Failure>(
+        &mut self,
+        command: &Command,
+        result: &Result<Value, E>,
+    ) -> Option<Backoff> {
+        let Some(setback) = Setback::of(command, command.is_idempotent(), result) else {
+            self.has_ended(result.is_ok());
+            return None;
+        };
+        let backoff = self.next(command, &setback)?;
+        self.remember(setback);
+        Some(backoff)
+    }
+
     /// The pause before the next attempt; `None` if the last one was the last.
     fn next(&mut self, command: &Command, setback: &Setback) -> Option<Backoff> {
-        let settings = &*self.settings;
-        let deadline = command.deadline();
-        let is_counted = settings.counts_all || !setback.is_unready || deadline.is_none();
-        if is_counted && self.counted >= settings.retries {
+        let is_counted = self.is_counted(command, setback);
+        if is_counted && self.counted >= self.settings.retries {
             return None;
         }
+        self.pause(command, setback, is_counted, !is_counted)
+    }
+
+    /// Whether a retry after this setback is one that `retries` bounds.
+    fn is_counted(&self, command: &Command, setback: &Setback) -> bool {
+        self.settings.counts_all || !setback.is_unready || command.deadline().is_none()
+    }
+
+    /// The pause, if there is time for it and a token in the budget. `is_counted` is whether it counts; `is_patient`
+    /// whether it may wait for a token.
+    fn pause(
+        &mut self,
+        command: &Command,
+        setback: &Setback,
+        is_counted: bool,
+        is_patient: bool,
+    ) -> Option<Backoff> {
+        let settings = &*self.settings;
+        let deadline = command.deadline();
         let number = self.attempts - 1;
         let delay = if number == 0 && setback.is_closed_before_sent() {
             Duration::ZERO
@@ -139,7 +177,7 @@ impl RetryPolicy {
                 // What a cluster that is not ready refuses is held back until there are tokens again, or until just
                 // before the deadline. Anything else is given up.
                 let until = deadline
-                    .filter(|_| !is_counted)
+                    .filter(|_| is_patient)
                     .and_then(|deadline| deadline.checked_sub(settings.delays.max))
                     .filter(|until| *until > Instant::now());
                 let Some(until) = until else {
@@ -179,9 +217,28 @@ impl RetryPolicy {
         );
     }
 
+    /// Takes note that the request has its answer, or an error that is final.
+    fn has_ended(&self, is_answered: bool) {
+        if self.is_after_unready
+            && is_answered
+            && let Some(budget) = &self.settings.budget
+        {
+            // The cluster is ready again. The requests that wait for tokens need not wait for those of new requests.
+            budget.refund();
+        }
+    }
+
+    fn remember(&mut self, setback: Setback) {
+        self.is_after_unready = setback.is_unready;
+        self.reached = self.reached.at_most(setback.error.delivery());
+        self.earlier = Some(setback.error);
+    }
+
     /// Writes into the last error what it cannot know.
     fn annotate(&mut self, error: &mut Error) {
         let mut told = error.clone().with_attempts(self.attempts);
+        let reached = told.delivery().at_most(self.reached);
+        told = told.with_delivery(reached);
         // A timeout says only that time was up; the attempts before it say what took it.
         if told.is_timeout()
             && told.source().is_none()
@@ -214,82 +271,21 @@ impl<E: Failure> Policy<Command, Value, E> for RetryPolicy {
             budget.deposit();
         }
         self.attempts = self.attempts.saturating_add(1);
-        let setback = Setback::of(command, result);
-        if self.is_after_unready
-            && setback.is_none()
-            && result.is_ok()
-            && let Some(budget) = &self.settings.budget
-        {
-            // The cluster is ready again. The requests that wait for tokens need not wait for those of new requests.
-            budget.refund();
-        }
-        if let Some(setback) = setback
-            && let Some(backoff) = self.next(command, &setback)
-        {
-            self.is_after_unready = setback.is_unready;
-            self.earlier = Some(setback.error);
-            return Some(backoff);
-        }
-        if let Err(error) = result
+        let batch = command.batch().filter(|batch| !batch.is_transaction());
+        let backoff = match batch {
+            Some(batch) => self.retry_parts(command, batch, result),
+            None => self.retry_whole(command, result),
+        };
+        if backoff.is_none()
+            && let Err(error) = result
             && let Some(error) = error.ours_mut()
         {
             self.annotate(error);
         }
-        None
+        backoff
     }
 
     fn clone_request(&mut self, command: &Command) -> Option<Command> {
         (self.settings.retries > 0).then(|| command.clone())
     }
-}
-
-/// The outcome of an attempt that it is safe to follow by another.
-struct Setback {
-    error: Error,
-    /// The cluster, or what we know of it, is not in the state to serve the command, which was not applied.
-    is_unready: bool,
-}
-
-impl Setback {
-    fn of<E: Failure>(command: &Command, result: &Result<Value, E>) -> Option<Self> {
-        let error = match result {
-            Ok(Value::Error(reply)) if is_unready(reply.code()) => Error::server(reply.clone()),
-            Ok(_) => return None,
-            Err(error) => error.to_ours(),
-        };
-        let is_unready = match error.kind() {
-            // Time does not mend these.
-            ErrorKind::InvalidCommand
-            | ErrorKind::Config
-            | ErrorKind::Conversion
-            | ErrorKind::Authentication
-            | ErrorKind::Shutdown => return None,
-            ErrorKind::Server => {
-                if !error.server_error().is_some_and(|e| is_unready(e.code())) {
-                    return None;
-                }
-                true
-            }
-            ErrorKind::Connect | ErrorKind::Topology | ErrorKind::TooManyRedirects => {
-                error.delivery() != Delivery::Unknown
-            }
-            _ => false,
-        };
-        if error.delivery() == Delivery::Unknown && !command.is_idempotent() {
-            return None;
-        }
-        Some(Self { error, is_unready })
-    }
-
-    fn is_closed_before_sent(&self) -> bool {
-        self.error.kind() == ErrorKind::Connection && self.error.delivery() == Delivery::NotSent
-    }
-}
-
-/// True for the codes with which a server refuses a command that it, or another node, will serve later.
-fn is_unready(code: &str) -> bool {
-    matches!(
-        code,
-        "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "READONLY" | "MOVED" | "ASK"
-    )
 }

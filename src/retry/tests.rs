@@ -1,3 +1,5 @@
+mod pipelines;
+
 use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +11,8 @@ use tower::retry::{Retry, RetryLayer};
 use tower::{BoxError, Layer, Service, service_fn};
 
 use super::RetryPolicy;
-use crate::command::{Command, cmd};
+use crate::addr::NodeAddr;
+use crate::command::{Command, Target, cmd};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::metrics::Counters;
 use crate::value::{ServerError, Value};
@@ -104,6 +107,19 @@ async fn another_error_reply_is_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_chosen_node_refuses_for_being_the_wrong_one_is_an_answer() {
+    let chosen = || read().target(Target::Node(NodeAddr::new("10.0.0.1", 7000)));
+    for (code, attempts) in [("MOVED", 1), ("ASK", 1), ("READONLY", 1), ("LOADING", 4)] {
+        let run = run(policy(3), chosen(), |_| refusal(code)).await;
+        assert_eq!(run.attempts, attempts, "{code}");
+    }
+    let pipeline = Command::pipeline([chosen()]);
+    let moved = |_| refusal("MOVED").map(|reply| Value::Array(vec![reply]));
+    let run = run(policy(3), pipeline, moved).await;
+    assert_eq!(run.attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_applied_is_retried_and_what_may_have_been_only_if_idempotent() {
     use Delivery::{NotApplied, NotSent, Unknown};
     for (command, delivery, attempts) in [
@@ -111,6 +127,12 @@ async fn what_was_not_applied_is_retried_and_what_may_have_been_only_if_idempote
         (write(), NotApplied, 4),
         (write(), Unknown, 1),
         (read(), Unknown, 4),
+        (cmd("GET").arg("k"), Unknown, 4),
+        (cmd("INCR").arg("k"), Unknown, 1),
+        (cmd("INFO"), Unknown, 4),
+        (cmd("PUBLISH").arg("c").arg("m"), Unknown, 1),
+        (cmd("SCRIPT").arg("LOAD").arg("return 1"), Unknown, 4),
+        (cmd("SCRIPT").arg("FLUSH"), Unknown, 1),
     ] {
         let answer = |_| failure(ErrorKind::Connection, delivery);
         let run = run(policy(3), command.clone(), answer).await;
@@ -339,4 +361,30 @@ async fn the_pauses_end_wakes_the_request_and_dropping_it_ends_it() {
     }
     let result = assert_ready!(other.poll());
     assert!(matches!(result, Ok(Value::Error(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn forced_unblock_is_retried_and_an_operators_is_not() {
+    for (line, attempts) in [
+        (
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+            4,
+        ),
+        ("UNBLOCKED client unblocked via CLIENT UNBLOCK", 1),
+    ] {
+        let answer = |_| Ok(Value::Error(ServerError::new(line)));
+        assert_eq!(run(policy(3), write(), answer).await.attempts, attempts);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn last_error_does_not_deny_what_an_earlier_attempt_may_have_applied() {
+    let answer = |attempt| match attempt {
+        1 => failure(ErrorKind::Connection, Delivery::Unknown),
+        _ => failure(ErrorKind::Connect, Delivery::NotSent),
+    };
+    let run = run(policy(3), read(), answer).await;
+    let error = run.result.expect_err("the last error");
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert_eq!(error.delivery(), Delivery::Unknown);
 }

@@ -29,6 +29,7 @@ pub enum Discovery {
 pub(super) struct Config {
     pub(super) seeds: Result<Vec<NodeAddr>, Error>,
     pub(super) max_redirects: usize,
+    pub(super) checks_arguments: bool,
     pub(super) refresh_interval: Duration,
     pub(super) min_refresh_interval: Duration,
     pub(super) query_timeout: Duration,
@@ -43,6 +44,7 @@ impl Config {
         Self {
             seeds,
             max_redirects: 5,
+            checks_arguments: true,
             refresh_interval: Duration::from_secs(60),
             min_refresh_interval: Duration::from_millis(500),
             query_timeout: Duration::from_secs(2),

@@ -78,24 +78,38 @@ impl Current {
         self.replace(topology, &guests);
     }
 
-    /// Takes note of a `MOVED` from the node `from`, and says whether the rest of the map may be stale too.
+    /// Takes note of `MOVED` replies from the node `from`, and says whether the rest of the map may be stale too.
     ///
-    /// It is news only while the map still names the node that sent it. If the map names another one, it was
+    /// They are news only while the map still names the node that sent them. If the map names another one, it was
     /// changed since the command set out: patching it back would make later commands go to and fro.
-    pub(super) fn moved(&self, redirect: &Redirect, from: &NodeAddr) -> bool {
+    pub(super) fn moved<'a>(
+        &self,
+        redirects: impl IntoIterator<Item = &'a Redirect>,
+        from: &NodeAddr,
+    ) -> bool {
         let guests = self.guests.lock();
         let Some(topology) = self.topology.load_full() else {
             return true;
         };
-        match topology.primary(redirect.slot()) {
-            Some(primary) if primary == redirect.addr() => primary == from,
-            Some(primary) if primary != from => true,
-            _ => {
-                let patched = topology.patched(redirect.slot(), redirect.addr().clone());
-                self.replace(patched, &guests);
-                true
-            }
+        let mut patched: Option<Topology> = None;
+        let mut is_stale = false;
+        for redirect in redirects {
+            let map = patched.as_ref().unwrap_or(&topology);
+            is_stale |= match map.primary(redirect.slot()) {
+                Some(primary) if primary == redirect.addr() => primary == from,
+                Some(primary) if primary != from => true,
+                _ => {
+                    // One copy for all of them: it is of all slots.
+                    let map = patched.get_or_insert_with(|| (*topology).clone());
+                    map.patch(redirect.slot(), redirect.addr().clone());
+                    true
+                }
+            };
         }
+        if let Some(patched) = patched {
+            self.replace(patched, &guests);
+        }
+        is_stale
     }
 
     /// Takes note of an `ASK` that names this node.

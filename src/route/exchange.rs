@@ -62,8 +62,18 @@ impl<C: MakeNode> Exchange<C> {
     }
 
     pub(super) fn with_addr(mut self, addr: NodeAddr) -> Self {
-        self.addr = Some(addr);
+        self.set_addr(addr);
         self
+    }
+
+    /// Sets the first node to go to.
+    pub(super) fn set_addr(&mut self, addr: NodeAddr) {
+        self.addr = Some(addr);
+    }
+
+    /// Gives up. A command that was not written will not be.
+    pub(super) fn cancel(self: Pin<&mut Self>) {
+        self.project().state.set(State::Starting);
     }
 
     /// Starts anew with this node; with `asking`, behind an `ASKING`.
@@ -93,8 +103,23 @@ impl<C: MakeNode> Exchange<C> {
         matches!(self.state, State::Starting | State::Making { .. })
     }
 
+    /// The error of an exchange that ends before the reply because of `event`, such as "the deadline passed".
+    pub(super) fn ended_by(&self, event: &str) -> Error {
+        let (when, delivery) = if self.is_connecting() {
+            ("before there was a connection", Delivery::NotSent)
+        } else if self.is_sent() {
+            ("before the reply", Delivery::Unknown)
+        } else {
+            (
+                "before the node was ready for the command",
+                Delivery::NotSent,
+            )
+        };
+        Error::new(ErrorKind::Timeout, format!("{event} {when}")).with_delivery(delivery)
+    }
+
     /// True once the command may have been written.
-    pub(super) fn is_sent(&self) -> bool {
+    fn is_sent(&self) -> bool {
         matches!(self.state, State::Calling { .. })
     }
 }
@@ -132,7 +157,8 @@ impl<C: MakeNode> Future for Exchange<C> {
                     Err(error) => {
                         let error = Error::from(error.into());
                         let is_unsent_by_closing = error.kind() == ErrorKind::Connection
-                            && error.delivery() == Delivery::NotSent;
+                            && error.delivery() == Delivery::NotSent
+                            && (this.command.batch()).is_none_or(|batch| batch.forget_unsent());
                         if !is_unsent_by_closing {
                             return Poll::Ready(Err(error));
                         }

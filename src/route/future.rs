@@ -8,8 +8,12 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
+use super::batch::BatchRun;
 use super::exchange::Exchange;
 use super::make::MakeNode;
+use super::replies::{
+    DEADLINE_PASSED, MOVED_TO_ITSELF, is_sign_of_change, too_many_redirects, unserved,
+};
 use super::shared::{Handle, Refreshed};
 use crate::addr::NodeAddr;
 use crate::command::{Command, Slot, Target};
@@ -32,32 +36,52 @@ pin_project! {
     ///                                └────┘ MOVED, ASK
     /// ```
     ///
+    /// A pipeline has a way of its own, which its commands go side by side; a question for the topology is answered
+    /// as soon as there is one.
+    ///
     /// It holds on to the task that keeps the topology, so that a wait for it always ends.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<C: MakeNode> {
         handle: Arc<Handle>,
         #[pin]
         exchange: Exchange<C>,
-        state: State,
+        state: State<C>,
         slot: Option<Slot>,
         redirects: usize,
         was_polled: bool,
     }
 }
 
-enum State {
+enum State<C: MakeNode> {
     /// The command cannot be sent as it is; the error is taken by the first poll.
     Failed { error: Option<Error> },
     /// Waits for the outcome of a refresh. Boxed: rare, and far slower than an allocation.
     Waiting {
         refreshed: Refreshed,
-        why: &'static str,
+        /// What the deadline passes "while", for the error.
+        during: &'static str,
     },
     /// Talks to a node.
     Exchanging,
+    /// Talks to all nodes that the commands of a pipeline are for. Boxed: its size is not every command's.
+    Batch { run: Box<BatchRun<C>> },
+    /// The question for the topology is answered.
+    Told,
 }
 
 impl<C: MakeNode> ResponseFuture<C> {
+    /// For a command that must not be sent.
+    pub(super) fn refused(handle: Arc<Handle>, nodes: C, command: Command, error: Error) -> Self {
+        Self {
+            handle,
+            exchange: Exchange::new(nodes, command),
+            state: State::Failed { error: Some(error) },
+            slot: None,
+            redirects: 0,
+            was_polled: false,
+        }
+    }
+
     pub(super) fn new(handle: Arc<Handle>, nodes: C, command: Command) -> Self {
         let mut this = Self {
             handle,
@@ -67,19 +91,46 @@ impl<C: MakeNode> ResponseFuture<C> {
             redirects: 0,
             was_polled: false,
         };
-        match this.locate_first() {
-            Ok(Some(addr)) => this.exchange = this.exchange.with_addr(addr),
-            Ok(None) => {
-                let why = match this.handle.shared().current().is_known() {
-                    true => "the deadline passed while the topology was being refreshed",
-                    false => "the deadline passed while the topology was being discovered",
-                };
-                let refreshed = this.handle.missing(this.exchange.nodes());
-                this.state = State::Waiting { refreshed, why };
-            }
-            Err(error) => this.state = State::Failed { error: Some(error) },
-        }
+        this.state = match this.set_out() {
+            Ok(state) => state,
+            Err(error) => State::Failed { error: Some(error) },
+        };
         this
+    }
+
+    /// The first step, by the kind of command.
+    fn set_out(&mut self) -> Result<State<C>, Error> {
+        let command = self.exchange.command();
+        if let Some(batch) = command.batch().filter(|batch| !batch.is_transaction()) {
+            let batch = Arc::clone(batch);
+            let handle = Arc::clone(&self.handle);
+            let nodes = self.exchange.nodes().clone();
+            let run = BatchRun::new(handle, nodes, command.clone(), batch);
+            return Ok(State::Batch { run: Box::new(run) });
+        }
+        if let Some(cell) = command.topology_cell() {
+            let shared = self.handle.shared();
+            let is_good_enough = !command.wants_confirmed_topology() || self.handle.is_confirmed();
+            if is_good_enough && let Some(topology) = shared.current().load_full() {
+                cell.get_or_init(|| topology);
+                return Ok(State::Told);
+            }
+            shared.config().seeds()?;
+            return Ok(self.wait());
+        }
+        Ok(match self.locate_first()? {
+            Some(addr) => {
+                self.exchange.set_addr(addr);
+                State::Exchanging
+            }
+            None => self.wait(),
+        })
+    }
+
+    /// Waits for what may tell of a node that is not known.
+    fn wait(&self) -> State<C> {
+        let (refreshed, during) = self.handle.missing(self.exchange.nodes());
+        State::Waiting { refreshed, during }
     }
 
     /// The node to go to at first, if one is known.
@@ -89,6 +140,9 @@ impl<C: MakeNode> ResponseFuture<C> {
             Some(Target::Slot(slot)) => Some(*slot),
             Some(Target::AnyPrimary) => None,
             Some(Target::Node(addr)) => return Ok(Some(addr.clone())),
+            Some(Target::AllPrimaries | Target::AllNodes) => {
+                return Err(self.exchange.command().for_several_nodes());
+            }
         };
         let shared = self.handle.shared();
         let addr = shared.current().locate(self.slot);
@@ -108,6 +162,17 @@ impl<C: MakeNode> ResponseFuture<C> {
                 }
                 State::Waiting { refreshed, .. } => {
                     let outcome = ready!(refreshed.as_mut().poll(cx));
+                    if let Some(cell) = this.exchange.command().topology_cell() {
+                        if this.exchange.command().wants_confirmed_topology() {
+                            outcome.clone()?;
+                        }
+                        let Some(topology) = this.handle.shared().current().load_full() else {
+                            return Poll::Ready(Err(unserved(outcome)));
+                        };
+                        cell.get_or_init(|| topology);
+                        *this.state = State::Told;
+                        continue;
+                    }
                     match this.handle.shared().current().locate(*this.slot) {
                         Some(addr) => this.exchange.go_to(addr, false),
                         None => return Poll::Ready(Err(unserved(outcome))),
@@ -124,12 +189,13 @@ impl<C: MakeNode> ResponseFuture<C> {
                         self.as_mut().follow(redirect)?;
                         continue;
                     }
-                    // cluster spec: the map is stale, or the cluster is about to change.
-                    if let "READONLY" | "CLUSTERDOWN" | "MASTERDOWN" = error.code() {
+                    if is_sign_of_change(error) {
                         self.trigger();
                     }
                     return Poll::Ready(Ok(reply));
                 }
+                State::Batch { run } => return run.poll(cx),
+                State::Told => return Poll::Ready(Ok(Value::Nil)),
             }
         }
     }
@@ -151,38 +217,14 @@ impl<C: MakeNode> ResponseFuture<C> {
         let from = self.exchange.addr().expect("a node has answered").clone();
         if self.redirects == shared.config().max_redirects {
             self.trigger();
-            return Err(Error::new(
-                ErrorKind::TooManyRedirects,
-                format!(
-                    "redirected more than {} times, at last by {from}: {redirect}",
-                    self.redirects
-                ),
-            )
-            .with_delivery(Delivery::NotApplied));
+            return Err(too_many_redirects(self.redirects, &redirect, &from));
         }
-        tracing::debug!(
-            server.address = from.server_address(),
-            server.port = from.server_port(),
-            redirect = %redirect,
-            "following a redirect"
-        );
-
-        let kind = redirect.kind();
-        let is_stale = match kind {
-            RedirectKind::Moved => {
-                shared.config().counters.redirects_moved().increment();
-                shared.current().moved(&redirect, &from)
-            }
-            RedirectKind::Ask => {
-                shared.config().counters.redirects_ask().increment();
-                shared.current().asked(redirect.addr());
-                false
-            }
-        };
-        if is_stale {
+        shared.count(&redirect);
+        if shared.take_note(std::slice::from_ref(&redirect), &from) {
             self.trigger();
         }
 
+        let kind = redirect.kind();
         let this = self.project();
         *this.redirects += 1;
         this.slot.get_or_insert(redirect.slot());
@@ -190,10 +232,10 @@ impl<C: MakeNode> ResponseFuture<C> {
             // Whoever answered there is not who the cluster means: its host name may have a new address. Asked at
             // once it would say the same again.
             shared.current().renew(&from);
-            let refreshed = this.handle.refresh(this.exchange.nodes());
-            let why = "the deadline passed while the topology was being refreshed, for the node had answered MOVED \
-                       to itself";
-            *this.state = State::Waiting { refreshed, why };
+            *this.state = State::Waiting {
+                refreshed: this.handle.refresh(this.exchange.nodes()),
+                during: MOVED_TO_ITSELF,
+            };
         } else {
             this.exchange
                 .go_to(redirect.into_addr(), kind == RedirectKind::Ask);
@@ -205,30 +247,25 @@ impl<C: MakeNode> ResponseFuture<C> {
         self.handle.trigger(self.exchange.nodes());
     }
 
-    /// The error for a deadline that has passed.
-    fn timed_out(&self) -> Error {
-        let (message, delivery) = match &self.state {
-            State::Waiting { why, .. } => (*why, Delivery::NotSent),
-            _ if self.exchange.is_connecting() => (
-                "the deadline passed before there was a connection",
-                Delivery::NotSent,
-            ),
-            _ if !self.exchange.is_sent() => (
-                "the deadline passed before the node was ready for the command",
-                Delivery::NotSent,
-            ),
-            _ => ("the deadline passed before the reply", Delivery::Unknown),
-        };
-        Error::new(ErrorKind::Timeout, message).with_delivery(delivery)
+    /// The outcome once the deadline has passed.
+    fn timed_out(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<Value, Error> {
+        let this = self.project();
+        match this.state {
+            State::Batch { run } => run.expire(cx),
+            State::Waiting { during, .. } => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("{DEADLINE_PASSED} {during}"),
+            )
+            .with_delivery(Delivery::NotSent)),
+            _ => Err(this.exchange.ended_by(DEADLINE_PASSED)),
+        }
     }
 
     /// Takes note of a failure for the topology's sake, and says in the error where it happened.
     fn failed(&self, error: Error) -> Error {
-        let is_exchange = matches!(self.state, State::Exchanging);
-        if is_exchange && (self.exchange.is_connecting() || error.is_connection()) {
-            self.trigger();
-        } else if is_exchange && error.is_timeout() {
-            self.handle.timed_out(self.exchange.nodes());
+        if matches!(self.state, State::Exchanging) {
+            self.handle
+                .failed(self.exchange.nodes(), &error, self.exchange.is_connecting());
         }
 
         let mut error = error.with_command(self.exchange.command().name());
@@ -246,36 +283,31 @@ impl<C: MakeNode> ResponseFuture<C> {
     }
 }
 
-/// The error when no node is known even after a refresh, with its outcome.
-fn unserved(outcome: Result<(), Error>) -> Error {
-    match outcome {
-        Ok(()) => Error::new(ErrorKind::Topology, "no known node serves the slot"),
-        Err(error) => error,
-    }
-}
-
 impl<C: MakeNode> Future for ResponseFuture<C> {
     type Output = Result<Value, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.as_mut().poll_inner(cx) {
-            Poll::Ready(Ok(reply)) => {
-                if let Some(addr) = self.exchange.addr() {
-                    trace::answered_by(addr);
-                }
-                Poll::Ready(Ok(reply))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(self.failed(error))),
+        let result = match self.as_mut().poll_inner(cx) {
+            Poll::Ready(result) => result,
             Poll::Pending => {
                 // The timer is with the timeout layer, which polls once more when it fires.
                 let was_polled = std::mem::replace(self.as_mut().project().was_polled, true);
                 let deadline = self.exchange.command().deadline();
-                if was_polled && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                    return Poll::Ready(Err(self.failed(self.timed_out())));
+                if !was_polled || deadline.is_none_or(|deadline| deadline > Instant::now()) {
+                    return Poll::Pending;
                 }
-                Poll::Pending
+                self.as_mut().timed_out(cx)
             }
-        }
+        };
+        Poll::Ready(match result {
+            Ok(reply) => {
+                if let Some(addr) = self.exchange.addr() {
+                    trace::answered_by(addr);
+                }
+                Ok(reply)
+            }
+            Err(error) => Err(self.failed(error)),
+        })
     }
 }
 

@@ -77,6 +77,15 @@ impl RouteLayer {
         self
     }
 
+    /// Whether commands that [`Command::check`](crate::Command::check) finds wrong are refused. Default: true. Without
+    /// it, servers refuse them, which takes a round trip and leaves part of a [pipeline](crate::Command::pipeline)
+    /// applied.
+    #[must_use]
+    pub fn check_arguments(mut self, checks: bool) -> Self {
+        self.config.checks_arguments = checks;
+        self
+    }
+
     /// How often the topology is checked without a reason, plus up to a tenth. Default: 60 s. It is for what gives no
     /// other sign, such as new replicas: changes of slots show themselves by redirects.
     #[must_use]

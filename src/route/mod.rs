@@ -8,11 +8,21 @@
 //! |---|---|
 //! | `MOVED` | that slot is patched at once, a refresh is triggered, and the command goes to the node named |
 //! | `ASK` | the command goes to the node named, behind an `ASKING`, this once; the map stays as it is |
-//! | `READONLY`, `CLUSTERDOWN`, `MASTERDOWN` | a refresh is triggered, and the reply is passed on for the retry layer to judge |
+//! | `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `UNBLOCKED` by a node that lost its role | a refresh is triggered, and the reply is passed on for the retry layer to judge |
 //! | any other | it is passed on, errors (`TRYAGAIN`, `LOADING`, ...) included |
 //!
 //! Commands without keys go to a primary chosen at random. Commands with keys never do: if no node is known for
 //! their slot, they wait for one refresh and then fail.
+//!
+//! **Pipelines.** The commands of a [`Command::pipeline`] are located in one snapshot of the topology. Those of one node
+//! travel to it as one unit, a pipeline again, and all units at the same time; of redirects, the table above holds for
+//! each command by itself, and what goes on to the same node goes as one unit. Commands of one slot are sent in their
+//! order, also when they are redirected together. It is no more than the order of sending: a command that is refused
+//! while its successor is served, such as one of several keys with `TRYAGAIN`, comes after it when it is sent again.
+//! A failure is that of the commands it concerns: the others get their replies, or what else becomes of them. The
+//! error of the whole is that of the first command that failed, and what is known of each is kept with the
+//! [`Batch`](crate::command::Batch) for the layers above, of which [`RetryPolicy`](crate::RetryPolicy) has sent again
+//! only what needs it. A [`Command::transaction`] is routed as one command.
 //!
 //! **The topology** is kept by a task that belongs to the `Route` and ends with its last clone and its last
 //! response. It starts with the first command or readiness check. Refreshes happen when there is reason to (a
@@ -23,8 +33,12 @@
 //! **Readiness.** The node is not known before the command is, so `Route` is always ready and drives the readiness
 //! of the node's service inside its response future. A bound on commands in flight belongs above it.
 //!
+//! Ask for it with [`Route::topology`], or through a whole stack with
+//! [`Cluster::topology`](crate::Cluster::topology).
+//!
 //! **Limits.** Reads go to primaries. Commands whose keys are in different slots are refused
-//! ([`ErrorKind::InvalidCommand`](crate::ErrorKind::InvalidCommand)). For a server without cluster mode use its
+//! ([`ErrorKind::InvalidCommand`](crate::ErrorKind::InvalidCommand)), and so are those that
+//! [`Command::check`] finds wrong, unless [told otherwise](RouteLayer::check_arguments). For a server without cluster mode use its
 //! [`Connection`](crate::connection) directly.
 //!
 //! ```
@@ -58,6 +72,7 @@
 //! # }
 //! ```
 
+mod batch;
 mod config;
 mod current;
 mod exchange;
@@ -65,6 +80,7 @@ pub mod future;
 mod layer;
 mod make;
 mod refresh;
+mod replies;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -159,13 +175,22 @@ impl<C: MakeNode> Service<Command> for Route<C> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the command if it was not sent yet; afterwards the node may apply it.
+    /// Dropping the future withdraws the command if it was not sent yet; afterwards the node may apply it. Of a
+    /// pipeline that holds for each command, and what is known of each is kept with its
+    /// [`Batch`](crate::command::Batch).
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime, while no topology is known.
     fn call(&mut self, command: Command) -> Self::Future {
-        ResponseFuture::new(Arc::clone(&self.handle), self.nodes.clone(), command)
+        let handle = Arc::clone(&self.handle);
+        let nodes = self.nodes.clone();
+        if handle.shared().config().checks_arguments
+            && let Err(error) = command.check()
+        {
+            return ResponseFuture::refused(handle, nodes, command, error);
+        }
+        ResponseFuture::new(handle, nodes, command)
     }
 }
 

@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::config::Config;
 use super::current::Current;
 use super::make::MakeNode;
 use super::refresh;
+use super::replies::{DISCOVERING, REFRESHING};
+use crate::addr::NodeAddr;
 use crate::error::{Error, ErrorKind};
+use crate::topology::{Redirect, RedirectKind};
 
 /// How many replies may time out before the topology is suspected. One alone is no evidence: the command may be slow.
 const SUSPICIOUS_TIMEOUTS: u32 = 3;
@@ -40,6 +44,9 @@ struct Progress {
     /// As `started`, unless one is under way.
     finished: u64,
     outcome: Result<(), Error>,
+    /// When the one that succeeded last was started.
+    confirmed: Option<Instant>,
+    started_at: Option<Instant>,
 }
 
 impl Shared {
@@ -52,6 +59,8 @@ impl Shared {
                 started: 0,
                 finished: 0,
                 outcome: Ok(()),
+                confirmed: None,
+                started_at: None,
             }),
             timeouts: AtomicU32::new(0),
             is_running: AtomicBool::new(false),
@@ -71,14 +80,48 @@ impl Shared {
         &self.wanted
     }
 
+    /// Counts a redirect that is followed.
+    pub(super) fn count(&self, redirect: &Redirect) {
+        let counters = &self.config.counters;
+        match redirect.kind() {
+            RedirectKind::Moved => counters.redirects_moved().increment(),
+            RedirectKind::Ask => counters.redirects_ask().increment(),
+        }
+    }
+
+    /// Takes note of what redirects from one node tell, and says whether the rest of the map may be stale.
+    pub(super) fn take_note(&self, redirects: &[Redirect], from: &NodeAddr) -> bool {
+        let mut any_moved = false;
+        for redirect in redirects {
+            tracing::debug!(
+                server.address = from.server_address(),
+                server.port = from.server_port(),
+                redirect = %redirect,
+                "following a redirect"
+            );
+            match redirect.kind() {
+                RedirectKind::Moved => any_moved = true,
+                RedirectKind::Ask => self.current.asked(redirect.addr()),
+            }
+        }
+        let is_moved = |redirect: &&Redirect| redirect.kind() == RedirectKind::Moved;
+        any_moved && self.current.moved(redirects.iter().filter(is_moved), from)
+    }
+
     pub(super) fn refresh_started(&self) {
         self.timeouts.store(0, Ordering::Relaxed);
-        self.progress.send_modify(|progress| progress.started += 1);
+        self.progress.send_modify(|progress| {
+            progress.started += 1;
+            progress.started_at = Some(Instant::now());
+        });
     }
 
     pub(super) fn refresh_finished(&self, outcome: Result<(), Error>) {
         self.progress.send_modify(|progress| {
             progress.finished = progress.started;
+            if outcome.is_ok() {
+                progress.confirmed = progress.started_at;
+            }
             progress.outcome = outcome;
         });
     }
@@ -144,8 +187,17 @@ impl Handle {
         }
     }
 
+    /// Takes note of an exchange that failed, for the topology's sake.
+    pub(super) fn failed<C: MakeNode>(&self, nodes: &C, error: &Error, was_connecting: bool) {
+        if was_connecting || error.is_connection() {
+            self.trigger(nodes);
+        } else if error.is_timeout() {
+            self.timed_out(nodes);
+        }
+    }
+
     /// Takes note of a command that got no reply in time.
-    pub(super) fn timed_out<C: MakeNode>(&self, nodes: &C) {
+    fn timed_out<C: MakeNode>(&self, nodes: &C) {
         let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
         if timeouts == SUSPICIOUS_TIMEOUTS {
             self.trigger(nodes);
@@ -174,12 +226,20 @@ impl Handle {
         outcome(progress, finished)
     }
 
-    /// Waits for what may tell of a node that is not known: the first discovery, or a refresh.
-    pub(super) fn missing<C: MakeNode>(&self, nodes: &C) -> Refreshed {
+    /// True if the nodes were asked for the topology lately. The time allowed is about that between two refreshes, so
+    /// that to ask again means hardly a wait but that for the answer.
+    pub(super) fn is_confirmed(&self) -> bool {
+        let recent = self.shared.config.min_refresh_interval.saturating_mul(2);
+        let confirmed = self.shared.progress.borrow().confirmed;
+        confirmed.is_some_and(|at| at.elapsed() <= recent)
+    }
+
+    /// Waits for what may tell of a node that is not known, the first discovery or a refresh, and says which.
+    pub(super) fn missing<C: MakeNode>(&self, nodes: &C) -> (Refreshed, &'static str) {
         if self.shared.current.is_known() {
-            self.refresh(nodes)
+            (self.refresh(nodes), REFRESHING)
         } else {
-            self.discovery(nodes)
+            (self.discovery(nodes), DISCOVERING)
         }
     }
 }

@@ -148,21 +148,24 @@ impl Topology {
     #[must_use]
     pub fn patched(&self, slot: Slot, primary: NodeAddr) -> Self {
         let mut patched = self.clone();
+        patched.patch(slot, primary);
+        patched
+    }
+
+    /// As [`patched`](Topology::patched), in place.
+    pub(crate) fn patch(&mut self, slot: Slot, primary: NodeAddr) {
         let known = self.primaries().position(|known| *known == primary);
         let index = known.unwrap_or(self.shards.len());
         let Some(index) = u16::try_from(index).ok().filter(|index| *index != NO_SHARD) else {
-            return patched;
+            return;
         };
         if known.is_none() {
-            patched
-                .shards
-                .push(Arc::new(Shard::new(Node::new(primary))));
+            self.shards.push(Arc::new(Shard::new(Node::new(primary))));
         }
-        let before = std::mem::replace(&mut patched.slots[usize::from(slot.number())], index);
+        let before = std::mem::replace(&mut self.slots[usize::from(slot.number())], index);
         if before == NO_SHARD {
-            patched.covered += 1;
+            self.covered += 1;
         }
-        patched
     }
 
     /// A primary chosen at random, weighted by its slots, so that one without slots is never chosen.

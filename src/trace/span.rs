@@ -69,7 +69,10 @@ fn record_error(span: &Span, error: &Error) {
         Some(reply) => record_reply(span, reply),
         None => {
             span.record("error.type", error.kind().as_str());
-            span.record("otel.status_description", tracing::field::display(error));
+            span.record(
+                "otel.status_description",
+                tracing::field::display(error.without_names()),
+            );
         }
     }
     if error.attempts() > 0 {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::script::{Act, Cluster, Make, Script, addr, error, ok, slot, slots, to};
-use crate::command::{Command, cmd};
+use crate::command::{Command, Target, cmd};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::route::RouteLayer;
 use crate::value::Value;
@@ -227,6 +227,31 @@ async fn keys_in_different_slots_are_refused() {
     let error = cluster.send(command).await.expect_err("two slots");
     assert_eq!(error.kind(), ErrorKind::InvalidCommand);
     assert_eq!(script.calls(1), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_table_finds_wrong_is_not_sent_unless_told_to() {
+    let script = Script::agreeing(&[1], &ALL);
+    let cluster = script.discovered().await;
+    let wrong = || cmd("GET").arg("k").arg("l");
+    for command in [
+        wrong(),
+        wrong().target(Target::Node(addr(1))),
+        cmd("XREAD").arg(["COUNT", "1", "k"]),
+        Command::pipeline([cmd("GET").arg("k"), wrong()]),
+        Command::transaction([wrong()]),
+    ] {
+        let error = cluster.send(command).await.expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::InvalidCommand);
+        assert_eq!(error.delivery(), Delivery::NotSent);
+    }
+    assert_eq!(script.calls(1), 0);
+
+    cluster.send(wrong().unchecked()).await.expect("sent");
+    assert_eq!(script.calls(1), 1);
+    let layer = RouteLayer::from_addrs([addr(1)]).check_arguments(false);
+    script.layer(layer).send(wrong()).await.expect("sent");
+    assert_eq!(script.calls(1), 2);
 }
 
 #[tokio::test(start_paused = true)]

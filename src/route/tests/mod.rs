@@ -1,7 +1,11 @@
 //! `Route` over scripted nodes, in paused time.
 
+mod batch;
+mod batch_failures;
+mod chosen;
 mod discovery;
 mod failures;
 mod redirects;
 mod refresh;
 mod script;
+mod topology_query;

@@ -1,7 +1,7 @@
 //! A make-service whose nodes follow a script.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
 use crate::addr::NodeAddr;
-use crate::command::{Command, Slot, Target, cmd};
+use crate::command::{Command, Outcome, Slot, Target, cmd};
 use crate::error::Error;
 use crate::metrics::{Counters, Metrics};
 use crate::route::{Route, RouteLayer};
@@ -31,6 +31,16 @@ pub(super) fn slot(number: u16) -> Slot {
 /// A command for this slot.
 pub(super) fn to(number: u16) -> Command {
     cmd("TEST").target(Target::Slot(slot(number)))
+}
+
+/// A command for this slot that scripts know by its label, for pipelines.
+pub(super) fn part(number: u16, label: &str) -> Command {
+    to(number).arg(label)
+}
+
+fn label_of(command: &Command) -> String {
+    let label = command.args().nth(1).unwrap_or_default();
+    String::from_utf8_lossy(label).into_owned()
 }
 
 pub(super) fn error(line: impl Into<String>) -> Value {
@@ -59,6 +69,10 @@ pub(super) enum Act {
     Reply(Value),
     ReplyAfter(Duration, Value),
     Fail(Error),
+    /// Fails a unit, of whose commands this is known.
+    FailInPart(Vec<Outcome>, Error),
+    /// Fails when it is polled once more, as a connection does past the deadline.
+    FailPolledAgain(Error),
     Hang,
 }
 
@@ -88,6 +102,31 @@ pub(super) struct Peer {
     pub(super) asked: usize,
     /// Commands called, and whether each was asking.
     pub(super) called: Vec<bool>,
+    /// What it answers next to commands with a label; `OK` is the rule.
+    pub(super) replies: BTreeMap<String, VecDeque<Value>>,
+    /// The labels of each call's commands, behind `ASKING` for those that were.
+    pub(super) units: Vec<Vec<String>>,
+}
+
+impl Peer {
+    /// The default answer to one command.
+    fn reply(&mut self, command: &Command) -> Value {
+        let replies = self.replies.get_mut(&label_of(command));
+        replies.and_then(VecDeque::pop_front).unwrap_or_else(ok)
+    }
+
+    fn answer(&mut self, command: &Command) -> Value {
+        let Some(batch) = command.batch() else {
+            return self.reply(command);
+        };
+        Value::Array(
+            batch
+                .commands()
+                .iter()
+                .map(|part| self.reply(part))
+                .collect(),
+        )
+    }
 }
 
 /// The make-service.
@@ -113,6 +152,23 @@ impl Script {
 
     pub(super) fn reply(&self, port: u16, reply: Value) {
         self.with(port, |peer| peer.acts.push_back(Act::Reply(reply)));
+    }
+
+    /// Has the node answer a labelled command like this once.
+    pub(super) fn reply_to(&self, port: u16, label: &str, reply: Value) {
+        self.with(port, |peer| {
+            peer.replies
+                .entry(label.to_owned())
+                .or_default()
+                .push_back(reply)
+        });
+    }
+
+    /// The units a node got, as labels with spaces in between.
+    pub(super) fn units(&self, port: u16) -> Vec<String> {
+        self.with(port, |peer| {
+            peer.units.iter().map(|unit| unit.join(" ")).collect()
+        })
     }
 
     pub(super) fn made(&self, port: u16) -> usize {
@@ -244,7 +300,17 @@ impl Service<Command> for Node {
                 return (act, peer.view_takes);
             }
             peer.called.push(command.is_asking());
-            let act = peer.acts.pop_front().unwrap_or_else(|| Act::Reply(ok()));
+            let commands = match command.batch() {
+                Some(batch) => batch.commands(),
+                None => std::slice::from_ref(&command),
+            };
+            let unit = commands.iter().map(|command| match command.is_asking() {
+                true => format!("ASKING {}", label_of(command)),
+                false => label_of(command),
+            });
+            peer.units.push(unit.collect());
+            let act = peer.acts.pop_front();
+            let act = act.unwrap_or_else(|| Act::Reply(peer.answer(&command)));
             (act, Duration::ZERO)
         });
         Box::pin(async move {
@@ -258,6 +324,19 @@ impl Service<Command> for Node {
                     Ok(reply)
                 }
                 Act::Fail(error) => Err(error.into()),
+                Act::FailInPart(outcomes, error) => {
+                    command.batch().expect("a unit").record(outcomes);
+                    Err(error.into())
+                }
+                Act::FailPolledAgain(error) => {
+                    let mut is_first = true;
+                    poll_fn(|_| match std::mem::take(&mut is_first) {
+                        true => Poll::Pending,
+                        false => Poll::Ready(()),
+                    })
+                    .await;
+                    Err(error.into())
+                }
                 Act::Hang => pending().await,
             }
         })

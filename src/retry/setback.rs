@@ -1,0 +1,68 @@
+//! Which outcome of an attempt it is safe to follow by another.
+
+use super::failure::Failure;
+use crate::command::{Command, Target};
+use crate::error::{Delivery, Error, ErrorKind};
+use crate::value::{ServerError, Value};
+
+/// The outcome of an attempt that it is safe to follow by another.
+pub(super) struct Setback {
+    pub(super) error: Error,
+    /// The cluster, or what we know of it, is not in the state to serve the command, which was not applied.
+    pub(super) is_unready: bool,
+}
+
+impl Setback {
+    /// None if the outcome is to be passed on. It does no harm to apply an idempotent command twice.
+    pub(super) fn of<E: Failure>(
+        command: &Command,
+        is_idempotent: bool,
+        result: &Result<Value, E>,
+    ) -> Option<Self> {
+        match result {
+            Ok(Value::Error(reply)) => Self::of_reply(command, reply),
+            Ok(_) => None,
+            Err(error) => Self::of_error(is_idempotent, error.to_ours()),
+        }
+    }
+
+    pub(super) fn of_reply(command: &Command, reply: &ServerError) -> Option<Self> {
+        if reply.is_misdirected() && matches!(command.explicit_target(), Some(Target::Node(_))) {
+            // The application chose the node, so that no other is asked.
+            return None;
+        }
+        reply.is_unready().then(|| Self {
+            error: Error::server(reply.clone()),
+            is_unready: true,
+        })
+    }
+
+    pub(super) fn of_error(is_idempotent: bool, error: Error) -> Option<Self> {
+        let is_unready = match error.kind() {
+            // Time does not mend these.
+            ErrorKind::InvalidCommand
+            | ErrorKind::Config
+            | ErrorKind::Conversion
+            | ErrorKind::Authentication
+            | ErrorKind::Shutdown => return None,
+            ErrorKind::Server => {
+                if !error.server_error().is_some_and(ServerError::is_unready) {
+                    return None;
+                }
+                true
+            }
+            ErrorKind::Connect | ErrorKind::Topology | ErrorKind::TooManyRedirects => {
+                error.delivery() != Delivery::Unknown
+            }
+            _ => false,
+        };
+        if error.delivery() == Delivery::Unknown && !is_idempotent {
+            return None;
+        }
+        Some(Self { error, is_unready })
+    }
+
+    pub(super) fn is_closed_before_sent(&self) -> bool {
+        self.error.kind() == ErrorKind::Connection && self.error.delivery() == Delivery::NotSent
+    }
+}
