@@ -1,0 +1,6 @@
+//! Exclusive connections: blocking commands, leases, and `WATCH`.
+
+mod fake;
+mod real;
+#[path = "../support/mod.rs"]
+mod support;
