@@ -1,0 +1,4 @@
+mod cursor;
+mod model;
+mod sim;
+mod stream;
