@@ -77,6 +77,10 @@ pub(crate) async fn sent() -> Vec<String> {
             => "HSETEX h FXX PX 60000 FIELDS 2 f 1 g 2", Integer(1) => true;
         hsetex("h", ("f", 1), set().only_if_absent().expires_at(time))
             => "HSETEX h FNX PXAT 60000 FIELDS 1 f 1", Integer(0) => false;
+        hsetex("h", ("f", 1), set().only_if_key_present().only_if_absent())
+            => "HSETEX h XX FNX FIELDS 1 f 1", Integer(1) => true;
+        hsetex("h", ("f", 1), set().only_if_key_absent())
+            => "HSETEX h NX FIELDS 1 f 1", Integer(1) => true;
         hsetex("h", ("f", 1), set().keeps_ttl())
             => "HSETEX h KEEPTTL FIELDS 1 f 1", Integer(1) => true;
     });

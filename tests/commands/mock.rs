@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use tower::Service;
-use tower_redis_cluster::{Cluster, Command, Value};
+use tower_redis_cluster::{Cluster, Command, Pipeline, Value};
 
 /// The commands sent so far.
 #[derive(Clone, Default)]
@@ -65,7 +65,9 @@ impl Sent {
         let count = command.arg_count();
         let has_arity = count == arity || info.arity() < 0 && count > arity;
         assert!(has_arity, "{line}: the arity is {}", info.arity());
-        assert!(matches!(command.slot(), Ok(Some(_))), "{line}: no slot");
+        let slot = command.slot().expect("keys of one slot");
+        let has_keys = !info.key_specs().is_empty();
+        assert_eq!(slot.is_some(), has_keys, "{line}: slot {slot:?}");
         (line, command.name().into_owned())
     }
 }
@@ -94,7 +96,23 @@ pub(crate) fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Checks rows of calls, and gives the names of the commands sent.
+/// Checks that a pipeline is this one command. One that blocks is refused.
+pub(crate) async fn adds(pipeline: Pipeline, line: &str) {
+    let (cluster, sent) = answering(Value::Nil);
+    if let Err(error) = cluster.pipeline_each(pipeline).await {
+        assert!(error.to_string().contains("hold up"), "{line}: {error}");
+        assert!(sent.is_empty());
+        return;
+    }
+    let request = sent.last();
+    let [command] = request.batch().expect("a pipeline").commands() else {
+        panic!("{line}: not one command");
+    };
+    let words: Vec<_> = command.args().map(String::from_utf8_lossy).collect();
+    assert_eq!(words.join(" "), line, "in a pipeline");
+}
+
+/// Checks rows of calls, on a cluster and in a pipeline, and gives the names of the commands sent.
 macro_rules! rows {
     ($($method:ident($($arg:expr),*) => $line:literal, $reply:expr => $result:expr;)*) => {{
         let mut names = Vec::new();
@@ -105,9 +123,28 @@ macro_rules! rows {
             let (line, name) = sent.only();
             assert_eq!(line, $line);
             assert_eq!(result, expected, "{line}");
+            $crate::mock::adds(tower_redis_cluster::Pipeline::new().$method($($arg),*), $line).await;
             names.push(name);
         )*
         names
     }};
 }
 pub(crate) use rows;
+
+/// As [`rows`], for results that cannot be made here: each row ends in a check of its own.
+macro_rules! checks {
+    ($($method:ident $(::<$type:ty>)? ($($arg:expr),*) => $line:literal, $reply:expr
+        => |$result:ident| $check:expr;)*) => {{
+        let mut names = Vec::new();
+        $(
+            let (cluster, sent) = $crate::mock::answering($reply);
+            let $result = cluster.$method$(::<$type>)?($($arg),*).await.unwrap();
+            let (line, name) = sent.only();
+            assert_eq!(line, $line);
+            $check;
+            names.push(name);
+        )*
+        names
+    }};
+}
+pub(crate) use checks;

@@ -74,6 +74,9 @@ pub(crate) async fn sent() -> Vec<String> {
         zscan("z", 0, ScanOptions::new())
             => "ZSCAN z 0", Value::Array(vec![bulk("0"), scored()])
             => ScanPage { cursor: 0, items: pairs() };
+        zscan_noscores("z", 5, ScanOptions::new().count(9))
+            => "ZSCAN z 5 COUNT 9 NOSCORES", Value::Array(vec![bulk("0"), members()])
+            => ScanPage { cursor: 0, items: names() };
         zscore("z", "a") => "ZSCORE z a", bulk("1.5") => Some(1.5);
     };
     sent.extend(rows! {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tower_redis_cluster::Value::{self, Integer, Nil};
 use tower_redis_cluster::cluster::commands::{GetEx, IfValue, SetOptions};
 
-use crate::mock::{bulk, bulks, ok, rows, text};
+use crate::mock::{answering, bulk, bulks, ints, ok, rows, text};
 
 #[tokio::test]
 async fn methods_send_their_commands() {
@@ -55,6 +55,19 @@ pub(crate) async fn sent() -> Vec<String> {
         delex("k", IfValue::digest_is("ab")) => "DELEX k IFDEQ ab", Integer(0) => false;
         delex("k", IfValue::digest_is_not("ab")) => "DELEX k IFDNE ab", Integer(1) => true;
         digest("k") => "DIGEST k", bulk("b6acb9d84a38ff74") => text("b6acb9d84a38ff74");
+        lcs_idx("{k}a", "{k}b", 2)
+            => "LCS {k}a {k}b IDX MINMATCHLEN 2",
+            Value::Array(vec![bulk("matches"), Value::Array(vec![]), bulk("len"), Integer(0)])
+            => Vec::new();
         mget("k") => "MGET k", bulks(["1"]) => [1];
     }
+}
+
+#[tokio::test]
+async fn common_runs_are_where_they_are_in_both() {
+    let run = Value::Array(vec![ints([4, 6]), ints([5, 7])]);
+    let matches = (bulk("matches"), Value::Array(vec![run]));
+    let (cluster, _) = answering(Value::Map(vec![matches, (bulk("len"), Integer(3))]));
+    let runs = cluster.lcs_idx("k", "k", 0).await.unwrap();
+    assert_eq!((&runs[0].first, &runs[0].second), (&(4..=6), &(5..=7)));
 }

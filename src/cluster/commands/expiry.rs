@@ -96,7 +96,7 @@ impl Expiry {
     /// Says what is wrong with it.
     pub(super) fn check(self) -> Result<(), &'static str> {
         let (millis, too_small) = match self {
-            Self::In(ttl) => (millis(ttl), "a time of zero"),
+            Self::In(ttl) => (millis(ttl), "a time of zero; the least is a millisecond"),
             Self::At(time) => (unix_millis(time), "a time before the year 1970"),
             Self::Keep | Self::Persist => return Ok(()),
         };

@@ -2,105 +2,95 @@
 
 use std::time::{Duration, SystemTime};
 
-use tower::{BoxError, Service};
-
 use super::expiry::Expiry;
+use super::typed::commands;
 use super::{ExpireIf, ExpireTime, Ttl};
-use crate::cluster::Cluster;
 use crate::command::{ArgWriter, Command, ToArgs, generated as table};
-use crate::error::Error;
 use crate::value::{ConversionError, FromValue, Value};
 
-/// # Keys of any type, and when they expire
-///
-/// See the [conventions](crate::cluster::commands) of all typed commands.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), tower_redis_cluster::Error> {
-/// # let fake = tower_redis_cluster::testing::FakeCluster::start(3).await;
-/// # let cluster = fake.connect().await?;
-/// use std::time::Duration;
-/// use tower_redis_cluster::cluster::commands::Ttl;
-///
-/// cluster.set("session", "token").await?;
-/// assert_eq!(cluster.ttl("session").await?, Ttl::Persistent);
-///
-/// assert!(cluster.expire("session", Duration::from_secs(60)).await?);
-/// let remaining = cluster.ttl("session").await?.remaining();
-/// assert!(remaining.is_some_and(|time| time <= Duration::from_secs(60)));
-///
-/// assert!(cluster.exists("session").await?);
-/// assert_eq!(cluster.del("session").await?, 1);
-/// # Ok(())
-/// # }
-/// ```
-impl<S> Cluster<S>
-where
-    S: Service<Command, Response = Value> + Clone,
-    S::Error: Into<BoxError>,
-{
+commands! {
+    /// # Keys of any type, and when they expire
+    ///
+    /// See the [conventions](crate::cluster::commands) of all typed commands.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_redis_cluster::Error> {
+    /// # let fake = tower_redis_cluster::testing::FakeCluster::start(3).await;
+    /// # let cluster = fake.connect().await?;
+    /// use std::time::Duration;
+    /// use tower_redis_cluster::cluster::commands::Ttl;
+    ///
+    /// cluster.set("session", "token").await?;
+    /// assert_eq!(cluster.ttl("session").await?, Ttl::Persistent);
+    ///
+    /// assert!(cluster.expire("session", Duration::from_secs(60)).await?);
+    /// let remaining = cluster.ttl("session").await?.remaining();
+    /// assert!(remaining.is_some_and(|time| time <= Duration::from_secs(60)));
+    ///
+    /// assert!(cluster.exists("session").await?);
+    /// assert_eq!(cluster.del("session").await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    group "Keys of any type, and when they expire";
+
     /// Copies a key, unless the destination exists, and says whether it did. Both must be in one slot.
     ///
     /// `COPY`, O(N) by the elements, since 6.2.
-    pub async fn copy(&self, source: impl ToArgs, destination: impl ToArgs) -> Result<bool, Error> {
+    fn copy(source: impl ToArgs, destination: impl ToArgs) -> bool {
         let command = Command::known(&table::COPY).one(source)?;
-        self.query(command.one(destination)?).await
+        command.one(destination)?
     }
 
     /// Copies a key in place of the destination; false if there is no such key. Both must be in one slot.
     ///
     /// `COPY .. REPLACE`, O(N) by the elements, since 6.2.
-    pub async fn copy_replace(
-        &self,
-        source: impl ToArgs,
-        destination: impl ToArgs,
-    ) -> Result<bool, Error> {
+    fn copy_replace(source: impl ToArgs, destination: impl ToArgs) -> bool {
         let command = Command::known(&table::COPY).one(source)?.one(destination)?;
-        self.query(command.arg("REPLACE")).await
+        command.arg("REPLACE")
     }
 
-    /// Deletes a key, or several in one slot; gives how many there were.
+    /// Deletes a key or several, slot by slot; gives how many there were.
     ///
     /// `DEL`, O(N) by the elements of all, since 1.0.
-    pub async fn del(&self, keys: impl ToArgs) -> Result<u64, Error> {
-        self.query(Command::known(&table::DEL).arg(keys)).await
+    fn del(keys: impl ToArgs) -> u64 {
+        Command::known(&table::DEL).arg(keys)
     }
 
-    /// Deletes a key, or several in one slot, and frees their memory in the background; gives how many there
-    /// were.
+    /// Deletes a key or several, slot by slot, and frees their memory in the background; gives how many there were.
     ///
     /// `UNLINK`, O(1) for each key, since 4.0.
-    pub async fn unlink(&self, keys: impl ToArgs) -> Result<u64, Error> {
-        self.query(Command::known(&table::UNLINK).arg(keys)).await
+    fn unlink(keys: impl ToArgs) -> u64 {
+        Command::known(&table::UNLINK).arg(keys)
     }
 
-    /// True if a key exists. Ask [`exists_count`](Cluster::exists_count) for several.
+    /// True if a key exists. Ask [`exists_count`](Self::exists_count) for several.
     ///
     /// `EXISTS`, O(1), since 1.0.
-    pub async fn exists(&self, key: impl ToArgs) -> Result<bool, Error> {
-        self.query(Command::known(&table::EXISTS).one(key)?).await
+    fn exists(key: impl ToArgs) -> bool {
+        Command::known(&table::EXISTS).one(key)?
     }
 
-    /// How many of these keys, which must be in one slot, exist. A key named twice counts twice.
+    /// How many of these keys exist. A key named twice counts twice.
     ///
     /// `EXISTS`, O(N), since 3.0.3.
-    pub async fn exists_count(&self, keys: impl ToArgs) -> Result<u64, Error> {
-        self.query(Command::known(&table::EXISTS).arg(keys)).await
+    fn exists_count(keys: impl ToArgs) -> u64 {
+        Command::known(&table::EXISTS).arg(keys)
     }
 
-    /// Notes that a key, or several in one slot, were used; gives how many there are.
+    /// Notes that a key or several were used; gives how many there are.
     ///
     /// `TOUCH`, O(N), since 3.2.1.
-    pub async fn touch(&self, keys: impl ToArgs) -> Result<u64, Error> {
-        self.query(Command::known(&table::TOUCH).arg(keys)).await
+    fn touch(keys: impl ToArgs) -> u64 {
+        Command::known(&table::TOUCH).arg(keys)
     }
 
     /// The type of a key.
     ///
     /// `TYPE`, O(1), since 1.0.
-    pub async fn key_type(&self, key: impl ToArgs) -> Result<KeyType, Error> {
-        self.query(Command::known(&table::TYPE).one(key)?).await
+    fn key_type(key: impl ToArgs) -> KeyType {
+        Command::known(&table::TYPE).one(key)?
     }
 
     /// Gives a key another name in the same slot, in place of what has that name.
@@ -110,9 +100,8 @@ where
     /// # Errors
     ///
     /// Also if there is no such key.
-    pub async fn rename(&self, key: impl ToArgs, to: impl ToArgs) -> Result<(), Error> {
-        self.query(Command::known(&table::RENAME).one(key)?.one(to)?)
-            .await
+    fn rename(key: impl ToArgs, to: impl ToArgs) -> () {
+        Command::known(&table::RENAME).one(key)?.one(to)?
     }
 
     /// Gives a key another name in the same slot, unless something has that name, and says whether it did.
@@ -122,113 +111,96 @@ where
     /// # Errors
     ///
     /// Also if there is no such key.
-    pub async fn renamenx(&self, key: impl ToArgs, to: impl ToArgs) -> Result<bool, Error> {
-        self.query(Command::known(&table::RENAMENX).one(key)?.one(to)?)
-            .await
+    fn renamenx(key: impl ToArgs, to: impl ToArgs) -> bool {
+        Command::known(&table::RENAMENX).one(key)?.one(to)?
     }
 
     /// Lets a key expire after this time; false if there is no such key.
     ///
     /// `PEXPIRE`, O(1), since 2.6.
-    pub async fn expire(&self, key: impl ToArgs, ttl: Duration) -> Result<bool, Error> {
+    fn expire(key: impl ToArgs, ttl: Duration) -> bool {
         let command = Command::known(&table::PEXPIRE).one(key)?;
-        self.query(command.ttl(ttl)?).await
+        command.ttl(ttl)?
     }
 
     /// Lets a key expire after this time under a condition; false if it is not met, or there is no such key.
     ///
     /// `PEXPIRE`, O(1), since 7.0.
-    pub async fn expire_with(
-        &self,
-        key: impl ToArgs,
-        ttl: Duration,
-        condition: ExpireIf,
-    ) -> Result<bool, Error> {
+    fn expire_with(key: impl ToArgs, ttl: Duration, condition: ExpireIf) -> bool {
         let command = Command::known(&table::PEXPIRE).one(key)?.ttl(ttl)?;
-        self.query(command.arg(condition)).await
+        command.arg(condition)
     }
 
     /// Lets a key expire at this time; false if there is no such key. It is deleted at once if the time has
     /// passed.
     ///
     /// `PEXPIREAT`, O(1), since 2.6.
-    pub async fn expire_at(&self, key: impl ToArgs, time: SystemTime) -> Result<bool, Error> {
+    fn expire_at(key: impl ToArgs, time: SystemTime) -> bool {
         let command = Command::known(&table::PEXPIREAT).one(key)?;
-        self.query(command.unix_time(time)?).await
+        command.unix_time(time)?
     }
 
     /// Lets a key expire at this time under a condition; false if it is not met, or there is no such key.
     ///
     /// `PEXPIREAT`, O(1), since 7.0.
-    pub async fn expire_at_with(
-        &self,
-        key: impl ToArgs,
-        time: SystemTime,
-        condition: ExpireIf,
-    ) -> Result<bool, Error> {
+    fn expire_at_with(key: impl ToArgs, time: SystemTime, condition: ExpireIf) -> bool {
         let command = Command::known(&table::PEXPIREAT)
             .one(key)?
             .unix_time(time)?;
-        self.query(command.arg(condition)).await
+        command.arg(condition)
     }
 
     /// How much longer a key lives.
     ///
     /// `PTTL`, O(1), since 2.8.
-    pub async fn ttl(&self, key: impl ToArgs) -> Result<Ttl, Error> {
-        self.query(Command::known(&table::PTTL).one(key)?).await
+    fn ttl(key: impl ToArgs) -> Ttl {
+        Command::known(&table::PTTL).one(key)?
     }
 
     /// When a key expires.
     ///
     /// `PEXPIRETIME`, O(1), since 7.0.
-    pub async fn expire_time(&self, key: impl ToArgs) -> Result<ExpireTime, Error> {
-        self.query(Command::known(&table::PEXPIRETIME).one(key)?)
-            .await
+    fn expire_time(key: impl ToArgs) -> ExpireTime {
+        Command::known(&table::PEXPIRETIME).one(key)?
     }
 
     /// Lets a key never expire; false if it would not have, or does not exist.
     ///
     /// `PERSIST`, O(1), since 2.2.
-    pub async fn persist(&self, key: impl ToArgs) -> Result<bool, Error> {
-        self.query(Command::known(&table::PERSIST).one(key)?).await
+    fn persist(key: impl ToArgs) -> bool {
+        Command::known(&table::PERSIST).one(key)?
     }
 
-    /// The value of a key in the servers' own form, for [`restore`](Cluster::restore).
+    /// The value of a key in the servers' own form, for [`restore`](Self::restore).
     ///
     /// `DUMP`, O(N) by the elements, since 2.6.
-    pub async fn dump<T: FromValue>(&self, key: impl ToArgs) -> Result<T, Error> {
-        self.query(Command::known(&table::DUMP).one(key)?).await
+    fn dump<T>(key: impl ToArgs) -> T {
+        Command::known(&table::DUMP).one(key)?
     }
 
-    /// Makes a key of what [`dump`](Cluster::dump) gave.
+    /// Makes a key of what [`dump`](Self::dump) gave.
     ///
     /// `RESTORE`, O(N) by the elements, since 2.6; options since 5.0.
     ///
     /// # Errors
     ///
     /// Also if the key exists, unless it is to be [replaced](RestoreOptions::replaces).
-    pub async fn restore(
-        &self,
-        key: impl ToArgs,
-        dump: impl ToArgs,
-        options: RestoreOptions,
-    ) -> Result<(), Error> {
+    fn restore(key: impl ToArgs, dump: impl ToArgs, options: RestoreOptions) -> () {
         let command = Command::known(&table::RESTORE).one(key)?;
         let command = match options.expiry {
             Some(Expiry::In(ttl)) => command.ttl(ttl)?.one(dump)?,
             Some(Expiry::At(time)) => command.unix_time(time)?.one(dump)?.arg("ABSTTL"),
             _ => command.arg(0).one(dump)?,
         };
-        self.query(command.arg(options)).await
+        command.arg(options)
     }
 
     /// How a key is stored, such as `listpack`; `None` if there is no such key.
     ///
     /// `OBJECT ENCODING`, O(1), since 2.2.3.
-    pub async fn object_encoding(&self, key: impl ToArgs) -> Result<Option<String>, Error> {
+    fn object_encoding(key: impl ToArgs) -> Option<String> {
         let command = Command::known(&table::OBJECT).arg("ENCODING");
-        self.query(command.one(key)?).await
+        command.one(key)?
     }
 
     /// How often a key was used, on a logarithmic scale up to 255; `None` if there is no such key.
@@ -238,9 +210,9 @@ where
     /// # Errors
     ///
     /// Also if the server's eviction policy is not one of the `lfu` ones.
-    pub async fn object_freq(&self, key: impl ToArgs) -> Result<Option<u8>, Error> {
+    fn object_freq(key: impl ToArgs) -> Option<u8> {
         let command = Command::known(&table::OBJECT).arg("FREQ");
-        self.query(command.one(key)?).await
+        command.one(key)?
     }
 
     /// For how long a key was not used, in whole seconds; `None` if there is no such key.
@@ -250,18 +222,17 @@ where
     /// # Errors
     ///
     /// Also if the server's eviction policy is one of the `lfu` ones.
-    pub async fn object_idletime(&self, key: impl ToArgs) -> Result<Option<Duration>, Error> {
-        let command = Command::known(&table::OBJECT).arg("IDLETIME").one(key)?;
-        let seconds: Option<u64> = self.query(command).await?;
-        Ok(seconds.map(Duration::from_secs))
+    fn object_idletime(key: impl ToArgs) -> Option<Duration> {
+        Command::known(&table::OBJECT).arg("IDLETIME").one(key)?
     }
+    from |seconds: Option<u64>| seconds.map(Duration::from_secs);
 
     /// How many references there are to the value of a key; `None` if there is no such key.
     ///
     /// `OBJECT REFCOUNT`, O(1), since 2.2.3.
-    pub async fn object_refcount(&self, key: impl ToArgs) -> Result<Option<u64>, Error> {
+    fn object_refcount(key: impl ToArgs) -> Option<u64> {
         let command = Command::known(&table::OBJECT).arg("REFCOUNT");
-        self.query(command.one(key)?).await
+        command.one(key)?
     }
 }
 

@@ -179,6 +179,7 @@ macro_rules! from_ranges {
         }
     )*};
 }
+pub(super) use from_ranges;
 
 from_ranges!(
     IndexRange: RangeFull,

@@ -1,55 +1,34 @@
 //! Sorted copies of lists, sets and sorted sets.
 
-use tower::{BoxError, Service};
-
-use crate::cluster::Cluster;
+use super::typed::commands;
 use crate::command::{ArgWriter, Command, ToArgs, generated as table};
-use crate::error::Error;
-use crate::value::{FromValue, Value};
 
-/// # Sorting
-impl<S> Cluster<S>
-where
-    S: Service<Command, Response = Value> + Clone,
-    S::Error: Into<BoxError>,
-{
+commands! {
+    /// # Sorting
+    group "Sorting";
+
     /// The elements of a list, set or sorted set in order. The command counts as a write, so that no replica
-    /// serves it; see [`sort_ro`](Cluster::sort_ro).
+    /// serves it; see [`sort_ro`](Self::sort_ro).
     ///
     /// `SORT`, O(N+M*log(M)) by the elements in it and those given, since 1.0.
-    pub async fn sort<T: FromValue>(
-        &self,
-        key: impl ToArgs,
-        options: SortOptions,
-    ) -> Result<T, Error> {
-        self.query(Command::known(&table::SORT).one(key)?.arg(options))
-            .await
+    fn sort<T>(key: impl ToArgs, options: SortOptions) -> T {
+        Command::known(&table::SORT).one(key)?.arg(options)
     }
 
     /// The elements of a list, set or sorted set in order.
     ///
     /// `SORT_RO`, O(N+M*log(M)) by the elements in it and those given, since 7.0.
-    pub async fn sort_ro<T: FromValue>(
-        &self,
-        key: impl ToArgs,
-        options: SortOptions,
-    ) -> Result<T, Error> {
-        self.query(Command::known(&table::SORT_RO).one(key)?.arg(options))
-            .await
+    fn sort_ro<T>(key: impl ToArgs, options: SortOptions) -> T {
+        Command::known(&table::SORT_RO).one(key)?.arg(options)
     }
 
     /// Stores the elements of a list, set or sorted set in order as a list, in place of what the destination
     /// was; gives how many. Both keys must be in one slot.
     ///
     /// `SORT .. STORE`, O(N+M*log(M)) by the elements in it and those stored, since 1.0.
-    pub async fn sort_store(
-        &self,
-        key: impl ToArgs,
-        options: SortOptions,
-        destination: impl ToArgs,
-    ) -> Result<u64, Error> {
+    fn sort_store(key: impl ToArgs, options: SortOptions, destination: impl ToArgs) -> u64 {
         let command = Command::known(&table::SORT).one(key)?.arg(options);
-        self.query(command.arg("STORE").one(destination)?).await
+        command.arg("STORE").one(destination)?
     }
 }
 

@@ -1,137 +1,99 @@
 //! Differences, intersections and unions of sorted sets.
 
-use tower::{BoxError, Service};
-
-use crate::cluster::Cluster;
+use super::typed::commands;
 use crate::command::{ArgWriter, Command, ToArgs, generated as table};
-use crate::error::Error;
-use crate::value::{FromValue, Value};
 
-/// # Differences, intersections and unions of sorted sets
-///
-/// All keys must be in one slot. They may be sets too, whose members have the score 1. N is the number of their
-/// members, K that of the keys, M that of the members in the result.
-impl<S> Cluster<S>
-where
-    S: Service<Command, Response = Value> + Clone,
-    S::Error: Into<BoxError>,
-{
+commands! {
+    /// # Differences, intersections and unions of sorted sets
+    ///
+    /// All keys must be in one slot. They may be sets too, whose members have the score 1. N is the number of their
+    /// members, K that of the keys, M that of the members in the result.
+    group "Differences, intersections and unions of sorted sets";
+
     /// The members of the first that are in none of the others.
     ///
     /// `ZDIFF`, O(N+M*log(M)), since 6.2.
-    pub async fn zdiff<T: FromValue>(&self, keys: impl ToArgs) -> Result<T, Error> {
-        self.query(Command::known(&table::ZDIFF).counted(keys))
-            .await
+    fn zdiff<T>(keys: impl ToArgs) -> T {
+        Command::known(&table::ZDIFF).counted(keys)
     }
 
     /// The members of the first that are in none of the others, with their scores.
     ///
     /// `ZDIFF .. WITHSCORES`, O(N+M*log(M)), since 6.2.
-    pub async fn zdiff_withscores<T: FromValue>(&self, keys: impl ToArgs) -> Result<T, Error> {
+    fn zdiff_withscores<T>(keys: impl ToArgs) -> T {
         let command = Command::known(&table::ZDIFF).counted(keys);
-        self.query(command.arg("WITHSCORES")).await
+        command.arg("WITHSCORES")
     }
 
-    /// Stores what [`zdiff`](Cluster::zdiff) gives, in place of what the destination was; gives how many.
+    /// Stores what [`zdiff`](Self::zdiff) gives, in place of what the destination was; gives how many.
     ///
     /// `ZDIFFSTORE`, O(N+M*log(M)), since 6.2.
-    pub async fn zdiffstore(
-        &self,
-        destination: impl ToArgs,
-        keys: impl ToArgs,
-    ) -> Result<u64, Error> {
+    fn zdiffstore(destination: impl ToArgs, keys: impl ToArgs) -> u64 {
         let command = Command::known(&table::ZDIFFSTORE).one(destination)?;
-        self.query(command.counted(keys)).await
+        command.counted(keys)
     }
 
     /// The members that are in all of them.
     ///
     /// `ZINTER`, O(N*K+M*log(M)) by the members of the smallest, since 6.2.
-    pub async fn zinter<T: FromValue>(
-        &self,
-        keys: impl ToArgs,
-        scores: Combine,
-    ) -> Result<T, Error> {
+    fn zinter<T>(keys: impl ToArgs, scores: Combine) -> T {
         let command = Command::known(&table::ZINTER).counted(keys);
-        self.query(command.arg(scores)).await
+        command.arg(scores)
     }
 
     /// The members that are in all of them, with their scores.
     ///
     /// `ZINTER .. WITHSCORES`, O(N*K+M*log(M)) by the members of the smallest, since 6.2.
-    pub async fn zinter_withscores<T: FromValue>(
-        &self,
-        keys: impl ToArgs,
-        scores: Combine,
-    ) -> Result<T, Error> {
+    fn zinter_withscores<T>(keys: impl ToArgs, scores: Combine) -> T {
         let command = Command::known(&table::ZINTER).counted(keys);
-        self.query(command.arg(scores).arg("WITHSCORES")).await
+        command.arg(scores).arg("WITHSCORES")
     }
 
-    /// Stores what [`zinter`](Cluster::zinter) gives, in place of what the destination was; gives how many.
+    /// Stores what [`zinter`](Self::zinter) gives, in place of what the destination was; gives how many.
     ///
     /// `ZINTERSTORE`, O(N*K+M*log(M)) by the members of the smallest, since 2.0.
-    pub async fn zinterstore(
-        &self,
-        destination: impl ToArgs,
-        keys: impl ToArgs,
-        scores: Combine,
-    ) -> Result<u64, Error> {
+    fn zinterstore(destination: impl ToArgs, keys: impl ToArgs, scores: Combine) -> u64 {
         let command = Command::known(&table::ZINTERSTORE).one(destination)?;
-        self.query(command.counted(keys).arg(scores)).await
+        command.counted(keys).arg(scores)
     }
 
     /// How many members are in all of them.
     ///
     /// `ZINTERCARD`, O(N*K) by the members of the smallest, since 7.0.
-    pub async fn zintercard(&self, keys: impl ToArgs) -> Result<u64, Error> {
-        self.query(Command::known(&table::ZINTERCARD).counted(keys))
-            .await
+    fn zintercard(keys: impl ToArgs) -> u64 {
+        Command::known(&table::ZINTERCARD).counted(keys)
     }
 
-    /// As [`zintercard`](Cluster::zintercard), but counts no further than the limit; 0 is none.
+    /// As [`zintercard`](Self::zintercard), but counts no further than the limit; 0 is none.
     ///
     /// `ZINTERCARD .. LIMIT`, O(N*K) by the members of the smallest, since 7.0.
-    pub async fn zintercard_limit(&self, keys: impl ToArgs, limit: u64) -> Result<u64, Error> {
+    fn zintercard_limit(keys: impl ToArgs, limit: u64) -> u64 {
         let command = Command::known(&table::ZINTERCARD).counted(keys);
-        self.query(command.arg(("LIMIT", limit))).await
+        command.arg(("LIMIT", limit))
     }
 
     /// The members of all of them.
     ///
     /// `ZUNION`, O(N+M*log(M)), since 6.2.
-    pub async fn zunion<T: FromValue>(
-        &self,
-        keys: impl ToArgs,
-        scores: Combine,
-    ) -> Result<T, Error> {
+    fn zunion<T>(keys: impl ToArgs, scores: Combine) -> T {
         let command = Command::known(&table::ZUNION).counted(keys);
-        self.query(command.arg(scores)).await
+        command.arg(scores)
     }
 
     /// The members of all of them, with their scores.
     ///
     /// `ZUNION .. WITHSCORES`, O(N+M*log(M)), since 6.2.
-    pub async fn zunion_withscores<T: FromValue>(
-        &self,
-        keys: impl ToArgs,
-        scores: Combine,
-    ) -> Result<T, Error> {
+    fn zunion_withscores<T>(keys: impl ToArgs, scores: Combine) -> T {
         let command = Command::known(&table::ZUNION).counted(keys);
-        self.query(command.arg(scores).arg("WITHSCORES")).await
+        command.arg(scores).arg("WITHSCORES")
     }
 
-    /// Stores what [`zunion`](Cluster::zunion) gives, in place of what the destination was; gives how many.
+    /// Stores what [`zunion`](Self::zunion) gives, in place of what the destination was; gives how many.
     ///
     /// `ZUNIONSTORE`, O(N+M*log(M)), since 2.0.
-    pub async fn zunionstore(
-        &self,
-        destination: impl ToArgs,
-        keys: impl ToArgs,
-        scores: Combine,
-    ) -> Result<u64, Error> {
+    fn zunionstore(destination: impl ToArgs, keys: impl ToArgs, scores: Combine) -> u64 {
         let command = Command::known(&table::ZUNIONSTORE).one(destination)?;
-        self.query(command.counted(keys).arg(scores)).await
+        command.counted(keys).arg(scores)
     }
 }
 
