@@ -15,11 +15,13 @@ use crate::command::Command;
 use crate::connect::{ConnectConfig, Connector};
 use crate::connection;
 use crate::error::{Error, ErrorKind};
+use crate::exclusive::{ExclusiveLaneLayer, ExclusiveLanes};
 use crate::limit::{InFlightLimit, InFlightLimitLayer};
 use crate::metrics::Counters;
 use crate::node::{FromFn, NodeLayer, Same};
 use crate::retry::{Failure, RetryLayer, RetryPolicy};
 use crate::route::{Route, RouteLayer};
+use crate::scatter::{ScatterGather, ScatterGatherLayer};
 use crate::timeout::{Timeout, TimeoutLayer};
 use crate::trace::{Trace, TraceLayer};
 use crate::value::Value;
@@ -28,10 +30,12 @@ use crate::value::Value;
 pub type DefaultStack = RequestStack<AttemptStack>;
 
 /// The request seam of a built stack: all that a request passes before its first attempt.
-pub type RequestStack<T> = InFlightLimit<Trace<Timeout<Retry<RetryPolicy, T>>>>;
+pub type RequestStack<T> = InFlightLimit<Trace<ScatterGather<Timeout<Retry<RetryPolicy, T>>>>>;
 
-/// The attempt seam of a built stack, without the application's attempt layers: routing over cached connections.
-pub type AttemptStack<N = Identity, C = Identity> = Route<ConnectionCache<MakeStack<N, C>>>;
+/// The attempt seam of a built stack, without the application's attempt layers: routing over cached connections, each
+/// with a lane of exclusive ones beside it.
+pub type AttemptStack<N = Identity, C = Identity> =
+    Route<ConnectionCache<ExclusiveLanes<MakeStack<N, C>>>>;
 
 /// What makes connections in a built stack: the connector, inside the application's connect and node layers.
 pub type MakeStack<N, C> = <N as Layer<ConnectStack<C>>>::Service;
@@ -81,7 +85,9 @@ struct Settings {
     connect_timeout: Duration,
     retry: RetryPolicy,
     max_redirects: usize,
+    checks_arguments: bool,
     max_in_flight: usize,
+    max_exclusive: usize,
 }
 
 impl ClusterBuilder {
@@ -97,7 +103,9 @@ impl ClusterBuilder {
                 connect_timeout: Duration::from_secs(2),
                 retry: RetryPolicy::new(3),
                 max_redirects: 5,
+                checks_arguments: true,
                 max_in_flight: 16 * 1024,
+                max_exclusive: 128,
             },
             attempt: Identity::new(),
             node: Identity::new(),
@@ -146,6 +154,16 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         self
     }
 
+    /// Whether a command is refused before it is sent when its arguments are not such as the
+    /// [command table](crate::command::lookup) says; true unless set. See [`Command::check`] for what is checked.
+    ///
+    /// Set false for servers whose commands take other arguments than those of Redis and Valkey. For a single
+    /// command there is [`Command::unchecked`].
+    pub fn check_arguments(mut self, checks: bool) -> Self {
+        self.settings.checks_arguments = checks;
+        self
+    }
+
     /// How many requests may be in flight, at least 1; 16384 unless set.
     ///
     /// While they are, the client is not ready, which is what `load_shed` and `buffer` layers around it go by.
@@ -153,6 +171,17 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// 16 million requests per second.
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.settings.max_in_flight = requests;
+        self
+    }
+
+    /// How many connections to one node there may be beside the one that all requests share: for blocking commands,
+    /// [leases](Cluster::lease) and [`watch`](Cluster::watch). At least 1; 128 unless set.
+    ///
+    /// That many can wait on one node at the same time, such as workers for a queue. More wait for their turn, within
+    /// their deadline. They are made when they are needed, and closed when nobody has used them for a minute; see
+    /// [`exclusive`](crate::exclusive).
+    pub fn max_exclusive(mut self, connections: usize) -> Self {
+        self.settings.max_exclusive = connections;
         self
     }
 
@@ -292,7 +321,9 @@ where
             connect_timeout,
             retry,
             max_redirects,
+            checks_arguments,
             max_in_flight,
+            max_exclusive,
         } = self.settings;
         if max_in_flight == 0 {
             return Err(Error::new(
@@ -313,13 +344,18 @@ where
 
         let route = RouteLayer::new(&urls)
             .max_redirects(max_redirects)
+            .check_arguments(checks_arguments)
             .counters(counters.clone());
         let cache = ConnectionCacheLayer::new()
             .retain_only(route.nodes())
             .counters(counters.clone());
+        let lanes = ExclusiveLaneLayer::new()
+            .max_connections(max_exclusive)
+            .counters(counters.clone());
         let route = ServiceBuilder::new()
             .layer(route)
             .layer(cache)
+            .layer(lanes)
             .layer(self.node)
             .layer(self.connect)
             .layer(tower::timeout::TimeoutLayer::new(connect_timeout))
@@ -327,6 +363,7 @@ where
         let stack = ServiceBuilder::new()
             .layer(InFlightLimitLayer::new(max_in_flight))
             .layer(TraceLayer::new())
+            .layer(ScatterGatherLayer::new().check_arguments(checks_arguments))
             .layer(TimeoutLayer::new(timeout).counters(counters.clone()))
             .layer(RetryLayer::new(retry.counters(counters.clone())))
             .layer(self.attempt)

@@ -24,6 +24,14 @@
 
 mod builder;
 pub mod commands;
+mod each_node;
+mod lease;
+pub mod pipeline;
+pub mod script;
+#[cfg(test)]
+mod tests;
+mod topology;
+mod watch;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -37,9 +45,13 @@ use tower::{BoxError, Layer, Service};
 pub use self::builder::{
     AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, RequestStack,
 };
+pub use self::pipeline::Pipeline;
+pub use self::script::Script;
+pub use self::watch::WatchOptions;
 use crate::command::{BlockTime, Command, CommandInfo};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{Counters, Metrics};
+use crate::timeout::TimeoutLayer;
 use crate::value::{FromValue, Value};
 
 /// How long a request may wait for a stack that is not ready, unless it says otherwise: the same as the default
@@ -54,6 +66,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Cluster<S = DefaultStack> {
     service: S,
     ready_timeout: Duration,
+    lease_timeout: TimeoutLayer,
     counters: Counters,
 }
 
@@ -90,25 +103,29 @@ impl<S> Cluster<S> {
         Self {
             service: stack,
             ready_timeout: READY_TIMEOUT,
+            lease_timeout: TimeoutLayer::new(READY_TIMEOUT),
             counters: Counters::new(),
         }
     }
 
-    /// Sets how long a request may wait until the stack is ready for it; 1 second unless set. A command's own
-    /// [timeout](Command::timeout) goes before, and a [deadline](Command::deadline) that it has already is kept.
+    /// Sets how long a request may wait until the stack is ready for it, and how long a command on a
+    /// [lease](Cluster::lease) may take; 1 second unless set. A command's own [timeout](Command::timeout) goes before,
+    /// and a [deadline](Command::deadline) that it has already is kept.
     ///
     /// A [`Timeout`](crate::timeout::Timeout) layer cannot see this wait, which is over when it is called. It is told
     /// of it, and deducts it from the time the request has, unless the command blocks.
     #[must_use]
     pub fn with_ready_timeout(mut self, timeout: Duration) -> Self {
         self.ready_timeout = timeout;
+        self.lease_timeout = TimeoutLayer::new(timeout).counters(self.counters.clone());
         self
     }
 
     /// Tells which counters the layers of the stack count in.
     #[must_use]
     pub fn with_counters(mut self, counters: Counters) -> Self {
-        self.counters = counters;
+        self.counters = counters.clone();
+        self.lease_timeout = TimeoutLayer::new(self.ready_timeout).counters(counters);
         self
     }
 
@@ -128,6 +145,7 @@ impl<S> Cluster<S> {
         Cluster {
             service: layer.layer(self.service),
             ready_timeout: self.ready_timeout,
+            lease_timeout: self.lease_timeout,
             counters: self.counters,
         }
     }
@@ -165,6 +183,7 @@ where
     /// Dropped before the command is written, it never is. Dropped later, it may be applied or not.
     pub async fn send(&self, mut command: Command) -> Result<Value, Error> {
         let name = Name::of(&command);
+        command.claim_batch();
         let mut service = self.service.clone();
         let result = match self.ready(&mut service, &mut command).await {
             Ok(()) => service
@@ -194,6 +213,16 @@ where
         let name = Name::of(&command);
         let value = self.send(command).await?;
         T::from_value(value).map_err(|error| Error::from(error).with_command(name))
+    }
+
+    /// Sends a request, and gives what the stack answers: error replies are values. [`send`](Cluster::send) does the
+    /// same by itself, since its future would be larger by two commands.
+    async fn exchange(&self, mut command: Command) -> Result<Value, Error> {
+        command.claim_batch();
+        let mut service = self.service.clone();
+        self.ready(&mut service, &mut command).await?;
+        let reply = service.call(command).await;
+        reply.map_err(|error| Error::from(error.into()))
     }
 
     /// Waits until the stack is ready, and deducts that time from what the command has.
@@ -237,7 +266,8 @@ impl<S: Service<Command>> Service<Command> for Cluster<S> {
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, command: Command) -> S::Future {
+    fn call(&mut self, mut command: Command) -> S::Future {
+        command.claim_batch();
         self.service.call(command)
     }
 }
