@@ -21,6 +21,8 @@ pub(super) struct Config {
     pub(super) users: BTreeMap<String, String>,
     pub(super) is_resp2_only: bool,
     pub(super) endpoint: Endpoint,
+    /// How many databases; 0 is as 1.
+    pub(super) databases: usize,
 }
 
 /// How nodes name each other in `CLUSTER SLOTS` and redirects: `cluster-preferred-endpoint-type`.
@@ -84,6 +86,13 @@ impl FakeClusterBuilder {
         self
     }
 
+    /// Gives the nodes this many databases, as the setting `cluster-databases` of Valkey 9 does. Unless set there is
+    /// one, and `SELECT` of any other is refused.
+    pub fn databases(mut self, count: usize) -> Self {
+        self.config.databases = count;
+        self
+    }
+
     /// Starts the nodes.
     ///
     /// # Errors
@@ -106,6 +115,7 @@ impl std::fmt::Debug for Config {
             .field("users", &self.users.keys())
             .field("is_resp2_only", &self.is_resp2_only)
             .field("endpoint", &self.endpoint)
+            .field("databases", &self.databases)
             .finish()
     }
 }

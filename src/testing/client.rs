@@ -1,5 +1,7 @@
 //! What a node knows of one of its clients.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -14,10 +16,13 @@ pub(super) struct Client {
     pub(super) peer: String,
     pub(super) since: Instant,
     pub(super) last_command: String,
+    /// The names of the commands of the batch under way.
+    pub(super) batch: BTreeSet<String>,
     pub(super) name: Bytes,
     pub(super) lib_name: Bytes,
     pub(super) lib_version: Bytes,
     pub(super) version: Version,
+    pub(super) database: usize,
     pub(super) user: Option<String>,
     /// `READONLY` was sent: replicas may serve reads.
     pub(super) is_readonly: bool,
@@ -45,10 +50,12 @@ impl Client {
             peer,
             since: Instant::now(),
             last_command: String::new(),
+            batch: BTreeSet::new(),
             name: Bytes::new(),
             lib_name: Bytes::new(),
             lib_version: Bytes::new(),
             version: Version::Resp2,
+            database: 0,
             user: is_authenticated.then(|| "default".to_owned()),
             is_readonly: false,
             is_asking: false,

@@ -206,7 +206,9 @@ impl FakeCluster {
     pub fn unassign_slot(&self, slot: Slot) {
         let mut state = self.shared.lock();
         if let Some(owner) = state.topology.owner(slot) {
-            state.shards[owner].store.remove_slot(slot);
+            for store in &mut state.shards[owner].stores {
+                store.remove_slot(slot);
+            }
         }
         state.topology.set_owner(slot, None);
         state.release_misplaced();

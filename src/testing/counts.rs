@@ -12,6 +12,7 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Counts {
     pub(super) accepted: u64,
     commands: BTreeMap<String, u64>,
+    batches: BTreeMap<String, u64>,
     recorded: VecDeque<String>,
 }
 
@@ -28,6 +29,15 @@ impl Counts {
             self.recorded.pop_front();
         }
         self.recorded.push_back(name.to_owned());
+    }
+
+    /// Counts a batch that has a command of this name.
+    pub(super) fn record_batch(&mut self, name: &str) {
+        *self.batches.entry(name.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn batches(&self, name: &str) -> u64 {
+        self.batches.get(name).copied().unwrap_or_default()
     }
 
     pub(super) fn commands(&self, name: &str) -> u64 {

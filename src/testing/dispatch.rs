@@ -30,6 +30,13 @@ pub(super) enum Outcome {
 }
 
 impl State {
+    /// Takes note that `client` has all its replies: what it sends from now on is another batch.
+    pub(super) fn end_batch(&mut self, node: usize, client: u64) {
+        if let Some(client) = self.nodes[node].clients.get_mut(&client) {
+            client.batch.clear();
+        }
+    }
+
     /// Executes a command that `client` has sent to `node`. `args` has the name at least.
     pub(super) fn execute(&mut self, node: usize, client: u64, args: Vec<Bytes>) -> Outcome {
         let name = full_name(&args);
@@ -38,6 +45,10 @@ impl State {
             return Outcome::Gone;
         };
         this.counts.record(&name);
+        if !sender.batch.contains(&name) {
+            this.counts.record_batch(&name);
+            sender.batch.insert(name.clone());
+        }
         sender.last_command.clear();
         sender.last_command.push_str(&name);
         let asking = std::mem::take(&mut sender.is_asking);
@@ -47,9 +58,10 @@ impl State {
         }
         sender.is_asking = asking;
         let outcome = self.checked(node, client, &name, args);
-        // One command only, whatever became of it; and `ASKING` itself has just set it.
+        // One command only, whatever became of it, or one transaction; and `ASKING` itself has just set it.
         if name != "ASKING"
             && let Some(sender) = self.nodes[node].clients.get_mut(&client)
+            && sender.transaction.is_none()
         {
             sender.is_asking = false;
         }
@@ -109,7 +121,7 @@ impl State {
     }
 
     /// Executes a command that cannot wait, or may not.
-    fn run_one(&mut self, node: usize, client: u64, command: &Queued) -> Reply {
+    pub(super) fn run_one(&mut self, node: usize, client: u64, command: &Queued) -> Reply {
         match command.spec.run {
             Run::Data(run) => {
                 let reply = run(&mut self.request(node, client, &command.args));
@@ -229,7 +241,9 @@ impl State {
         let version = self.version(node, client);
         let now_ms = self.clock.now_ms();
         let shard = self.topology.member(node).shard;
-        let store = &mut self.shards[shard].store;
+        let database = self.nodes[node].clients.get(&client);
+        let database = database.map_or(0, |client| client.database);
+        let store = &mut self.shards[shard].stores[database];
         store.expire(now_ms);
         Request {
             store,

@@ -10,7 +10,8 @@
 //! # When not to use it
 //!
 //! It is for one process's tests: nothing is stored, nothing is fast, replication is instant and failover happens when
-//! told. Scripts, streams, publish/subscribe, bitmaps and modules are not there; they answer as unknown commands do.
+//! told. Streams, publish/subscribe, bitmaps and modules are not there; they answer as unknown commands do. Of scripts
+//! it runs those that are made of `redis.call(..)` and one `return`, as `return redis.call('INCRBY', KEYS[1], ARGV[1])`.
 //!
 //! # Example
 //!
@@ -58,6 +59,7 @@ mod dispatch;
 mod faults;
 mod listen;
 mod local;
+mod lua;
 mod node;
 mod outbox;
 mod reshape;

@@ -11,7 +11,7 @@ use super::client::Client;
 use super::counts::Counts;
 use super::faults::{Answer, Faults};
 use super::listen::{Listening, Port};
-use super::state::Shared;
+use super::state::{Shared, random_id};
 use crate::addr::NodeAddr;
 use crate::value::Value;
 
@@ -26,8 +26,10 @@ pub struct FakeNode {
 }
 
 /// What a [`FakeNode`] is a handle to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Node {
+    /// Another one after each start.
+    pub(super) run_id: String,
     pub(super) port: Option<Port>,
     /// None while connections are refused.
     pub(super) listening: Option<Listening>,
@@ -36,6 +38,8 @@ pub(super) struct Node {
     pub(super) faults: Faults,
     pub(super) counts: Counts,
     pub(super) clients: BTreeMap<u64, Client>,
+    /// The sources of scripts, by their digests.
+    pub(super) scripts: BTreeMap<String, Bytes>,
 }
 
 impl FakeNode {
@@ -133,9 +137,12 @@ impl FakeNode {
         if state.topology.member(self.index).is_removed {
             return;
         }
-        state.nodes[self.index].is_down = false;
-        state.nodes[self.index]
-            .apply(&self.shared, self.index)
+        let node = &mut state.nodes[self.index];
+        if std::mem::take(&mut node.is_down) {
+            node.run_id = random_id();
+        }
+        node.scripts.clear();
+        node.apply(&self.shared, self.index)
             .expect("nobody else listens on a reserved port");
     }
 
@@ -186,6 +193,14 @@ impl FakeNode {
         self.shared.lock().nodes[self.index].counts.commands(name)
     }
 
+    /// How many batches with commands of this name have arrived so far. What arrives on a connection while a reply is due
+    /// there belongs to the same batch; with a [`delay`](FakeNode::delay), a reply is due for that long at least.
+    ///
+    /// The name is one command's, such as `CLUSTER SLOTS`.
+    pub fn batches(&self, name: &str) -> u64 {
+        self.shared.lock().nodes[self.index].counts.batches(name)
+    }
+
     /// How many commands have arrived so far.
     pub fn commands_total(&self) -> u64 {
         self.shared.lock().nodes[self.index].counts.total()
@@ -194,6 +209,21 @@ impl FakeNode {
     /// The names of the last commands (up to 4096) over all connections, the newest last: `["ASKING", "GET"]`.
     pub fn recorded(&self) -> Vec<String> {
         self.shared.lock().nodes[self.index].counts.recorded()
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            run_id: random_id(),
+            port: None,
+            listening: None,
+            is_down: false,
+            faults: Faults::default(),
+            counts: Counts::default(),
+            clients: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+        }
     }
 }
 

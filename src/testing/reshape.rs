@@ -16,13 +16,15 @@ impl State {
     }
 
     pub(super) fn move_key(&mut self, key: &[u8], from: usize, to: usize) -> bool {
-        match self.shards[from].store.remove(key) {
-            Some(entry) => {
-                self.shards[to].store.restore(key, entry);
-                true
+        let mut is_moved = false;
+        for database in 0..self.shards[from].stores.len() {
+            if let Some(entry) = self.shards[from].stores[database].remove(key) {
+                self.shards[to].stores[database].restore(key, entry);
+                self.shards[to].arrivals += 1;
+                is_moved = true;
             }
-            None => false,
         }
+        is_moved
     }
 
     /// Gives a slot and its keys to a shard.
@@ -30,8 +32,11 @@ impl State {
         if let Some(from) = self.topology.owner(slot)
             && from != to
         {
-            for (key, entry) in self.shards[from].store.remove_slot(slot) {
-                self.shards[to].store.restore(&key, entry);
+            for database in 0..self.shards[from].stores.len() {
+                for (key, entry) in self.shards[from].stores[database].remove_slot(slot) {
+                    self.shards[to].stores[database].restore(&key, entry);
+                    self.shards[to].arrivals += 1;
+                }
             }
         }
         self.topology.set_owner(slot, Some(to));
@@ -51,6 +56,7 @@ impl State {
             self.topology.member_mut(old).is_primary = false;
         }
         self.topology.member_mut(new).is_primary = true;
+        self.topology.raise(member.shard);
         Some(new)
     }
 

@@ -143,6 +143,10 @@ impl Session {
 
     /// Executes the requests that have arrived, as far as the client may go on.
     fn answer_all(&mut self) {
+        if self.outbox.len() == 0 && self.wait.is_none() {
+            let seat = &self.seat;
+            seat.shared.lock().end_batch(seat.node, seat.client);
+        }
         while !self.is_closing && self.wait.is_none() && self.outbox.len() < MAX_UNWRITTEN {
             let args = match self.decoder.decode(&mut self.input) {
                 Ok(None) => return,

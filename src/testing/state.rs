@@ -56,9 +56,12 @@ pub(super) struct State {
 }
 
 /// What the nodes of one shard have in common: replication is instant here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shard {
-    pub(super) store: Store,
+    /// Indexed by database.
+    pub(super) stores: Vec<Store>,
+    /// How many keys other shards have handed over.
+    pub(super) arrivals: u64,
     /// In the order in which they are to be served.
     pub(super) blocked: Vec<Blocked>,
 }
@@ -114,7 +117,12 @@ impl State {
     /// Adds a node to a shard, which is made if it is new; the first node of a shard is its primary.
     pub(super) fn add_node(&mut self, addr: NodeAddr, shard: usize) -> usize {
         if shard == self.shards.len() {
-            self.shards.push(Shard::default());
+            let databases = self.config.databases.max(1);
+            self.shards.push(Shard {
+                stores: (0..databases).map(|_| Store::default()).collect(),
+                arrivals: 0,
+                blocked: Vec::new(),
+            });
         }
         self.nodes.push(Node::default());
         self.topology.add(addr, shard)

@@ -15,6 +15,8 @@ pub(super) struct Topology {
     /// The shard each slot under migration goes to.
     migrations: BTreeMap<u16, usize>,
     epoch: u64,
+    /// The epoch of each shard that has taken something over.
+    epochs: BTreeMap<usize, u64>,
 }
 
 /// A node's place in the cluster.
@@ -42,6 +44,7 @@ impl Default for Topology {
             owners: vec![None; usize::from(Slot::COUNT)],
             migrations: BTreeMap::new(),
             epoch: 1,
+            epochs: BTreeMap::new(),
         }
     }
 }
@@ -101,6 +104,9 @@ impl Topology {
 
     pub(super) fn set_owner(&mut self, slot: Slot, shard: Option<usize>) {
         self.epoch += 1;
+        if let Some(shard) = shard {
+            self.raise(shard);
+        }
         self.owners[usize::from(slot.number())] = shard;
         self.migrations.remove(&slot.number());
     }
@@ -116,6 +122,21 @@ impl Topology {
 
     pub(super) fn begin_migration(&mut self, slot: Slot, shard: usize) {
         self.migrations.insert(slot.number(), shard);
+    }
+
+    /// Raises a shard's epoch: it takes something over.
+    // cluster spec: configuration epoch
+    pub(super) fn raise(&mut self, shard: usize) {
+        let highest = self.epochs.values().copied().max().unwrap_or(0);
+        // Above those of all shards that have taken nothing over.
+        let highest = highest.max(self.shards().len() as u64 + 1);
+        self.epochs.insert(shard, highest + 1);
+    }
+
+    /// The configuration epoch of a shard.
+    pub(super) fn epoch_of(&self, shard: usize) -> u64 {
+        let raised = self.epochs.get(&shard).copied();
+        raised.unwrap_or(shard as u64 + 1)
     }
 
     pub(super) fn epoch(&self) -> u64 {

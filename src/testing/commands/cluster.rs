@@ -134,7 +134,7 @@ fn nodes(call: &mut Call<'_>) -> Reply {
             Some(primary) if !member.is_primary => &*state.topology.member(primary).id,
             _ => "-",
         };
-        let epoch = member.shard + 1;
+        let epoch = state.topology.epoch_of(member.shard);
         // Writing to a String cannot fail.
         let _ = write!(
             text,

@@ -152,10 +152,17 @@ fn ping(call: &mut Call<'_>) -> Reply {
 }
 
 fn select(call: &mut Call<'_>) -> Reply {
-    match args::parse_int(&call.args[1]) {
-        Some(0) => Ok(reply::ok()),
-        Some(_) => Err(reply::error("ERR SELECT is not allowed in cluster mode")),
-        None => Err(reply::error("ERR value is not an integer or out of range")),
+    let number = args::int(&call.args[1])?;
+    let databases = call.state.config.databases.max(1);
+    match usize::try_from(number) {
+        Ok(number) if number < databases => {
+            if let Some(client) = call.client() {
+                client.database = number;
+            }
+            Ok(reply::ok())
+        }
+        _ if databases == 1 => Err(reply::error("ERR SELECT is not allowed in cluster mode")),
+        _ => Err(reply::error("ERR DB index is out of range")),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Keys, whatever is in them.
 
-use super::{ALL, NO_KEY, ONE, Reply, Request, Spec, TWO, args, read, reply, write};
-use crate::value::Value;
+use bytes::Bytes;
+
+use super::{
+    ALL, Call, NO_KEY, ONE, Reply, Request, Run, Spec, TWO, WRITE, args, read, reply, spec, write,
+};
+use crate::value::{ServerError, Value};
 
 pub(super) const COMMANDS: &[Spec] = &[
     write("DEL", -2, ALL, remove),
@@ -22,7 +26,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         let skip = fastrand::usize(..r.store.len().max(1));
         Ok(reply::bulk_or_nil(r.store.keys().nth(skip).cloned()))
     }),
-    write("FLUSHALL", -1, NO_KEY, flush),
+    spec("FLUSHALL", -1, NO_KEY, WRITE, Run::Node(flush_all)),
     write("FLUSHDB", -1, NO_KEY, flush),
 ];
 
@@ -89,11 +93,24 @@ fn copy(r: &mut Request<'_>) -> Reply {
 }
 
 fn flush(r: &mut Request<'_>) -> Reply {
-    match &r.args[1..] {
-        [] => {}
-        [mode] if args::is(mode, "ASYNC") || args::is(mode, "SYNC") => {}
-        _ => return Err(reply::syntax()),
-    }
+    check_mode(r.args)?;
     r.store.clear();
     Ok(reply::ok())
+}
+
+fn flush_all(call: &mut Call<'_>) -> Reply {
+    check_mode(call.args)?;
+    let shard = call.state.topology.member(call.node).shard;
+    for store in &mut call.state.shards[shard].stores {
+        store.clear();
+    }
+    Ok(reply::ok())
+}
+
+fn check_mode(args: &[Bytes]) -> Result<(), ServerError> {
+    match &args[1..] {
+        [] => Ok(()),
+        [mode] if args::is(mode, "ASYNC") || args::is(mode, "SYNC") => Ok(()),
+        _ => Err(reply::syntax()),
+    }
 }

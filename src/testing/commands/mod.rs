@@ -13,6 +13,7 @@ mod lists;
 mod numbers;
 pub(super) mod reply;
 mod scan;
+mod scripting;
 mod server;
 mod set_algebra;
 mod sets;
@@ -47,7 +48,8 @@ pub(super) struct Spec {
     pub(super) run: Run,
 }
 
-/// Which arguments are keys: the first and the last (negative: from the end), and how far apart they are.
+/// Which arguments are keys: the first and the last (negative: from the end; 0: as many as the argument before the
+/// first says), and how far apart they are.
 type Keys = Option<(usize, isize, usize)>;
 
 /// How a command is executed.
@@ -102,6 +104,8 @@ const TWO: Keys = Some((1, 2, 1));
 const ALL: Keys = Some((1, -1, 1));
 const ALL_BUT_LAST: Keys = Some((1, -2, 1));
 const PAIRS: Keys = Some((1, -1, 2));
+/// As many as the argument before the first says.
+const COUNTED: Keys = Some((3, 0, 1));
 
 const fn spec(name: &'static str, arity: i8, keys: Keys, flags: u8, run: Run) -> Spec {
     Spec {
@@ -152,13 +156,17 @@ static TABLE: LazyLock<HashMap<&'static str, &'static Spec>> = LazyLock::new(|| 
         sorted_sets::COMMANDS,
         strings::COMMANDS,
     ];
-    let more: [&'static [Spec]; 2] = [sorted_ranges::COMMANDS, transactions::COMMANDS];
+    let more: [&'static [Spec]; 3] = [
+        scripting::COMMANDS,
+        sorted_ranges::COMMANDS,
+        transactions::COMMANDS,
+    ];
     let all = groups.into_iter().chain(more).flatten();
     all.map(|spec| (spec.name, spec)).collect()
 });
 
 /// Commands that are nothing without a subcommand.
-const CONTAINERS: [&str; 4] = ["CLIENT", "CLUSTER", "COMMAND", "CONFIG"];
+const CONTAINERS: [&str; 5] = ["CLIENT", "CLUSTER", "COMMAND", "CONFIG", "SCRIPT"];
 
 /// The name of a request in upper case, with the subcommand's for commands that have some.
 pub(super) fn full_name(args: &[Bytes]) -> String {
@@ -198,6 +206,11 @@ pub(super) fn lookup(
         return Err(reply::wrong_arity(spec.name));
     }
     Ok(spec)
+}
+
+/// The count that is the argument at this index.
+fn counted(args: &[Bytes], index: usize) -> Option<usize> {
+    std::str::from_utf8(args.get(index)?).ok()?.parse().ok()
 }
 
 /// How many commands there are.
@@ -241,6 +254,10 @@ impl Queued {
         let (first, last, step) = self.spec.keys.unwrap_or((0, 0, 1));
         let end = match self.spec.keys {
             None => 0,
+            Some(_) if last == 0 => {
+                let count = counted(&self.args, first - 1).unwrap_or(0);
+                first.saturating_add(count)
+            }
             Some(_) if last < 0 => (self.args.len() + 1).saturating_add_signed(last),
             Some(_) => last.unsigned_abs() + 1,
         };
@@ -279,6 +296,9 @@ mod tests {
             (&["DEL", "a", "b"], &["a", "b"]),
             (&["LMOVE", "a", "b", "LEFT", "LEFT"], &["a", "b"]),
             (&["GET", "a"], &["a"]),
+            (&["EVAL", "return 1", "2", "a", "b", "c"], &["a", "b"]),
+            (&["EVAL", "return 1", "9", "a"], &["a"]),
+            (&["EVAL", "return 1", "x", "a"], &[]),
             (&["PING", "a"], &[]),
         ] {
             let args: Vec<Bytes> = line.iter().copied().map(Bytes::from).collect();

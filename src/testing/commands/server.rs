@@ -30,8 +30,9 @@ fn info(call: &mut Call<'_>) -> Reply {
     let primary = state.topology.primary_of(member.shard);
     let replicas = state.topology.replicas_of(member.shard).count();
     let mut text = format!(
-        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:cluster\r\nprocess_id:{}\r\ntcp_port:{}\r\n\r\n# Clients\r\nconnected_clients:{}\r\n\r\n# Replication\r\n",
+        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:cluster\r\nprocess_id:{}\r\nrun_id:{}\r\ntcp_port:{}\r\n\r\n# Clients\r\nconnected_clients:{}\r\n\r\n# Replication\r\n",
         std::process::id(),
+        state.nodes[call.node].run_id,
         member.addr.port(),
         state.nodes[call.node].clients.len(),
     );
@@ -52,9 +53,22 @@ fn info(call: &mut Call<'_>) -> Reply {
         _ => text.push_str(&format!("role:master\r\nconnected_slaves:{replicas}\r\n")),
     }
     text.push_str("\r\n# Cluster\r\ncluster_enabled:1\r\n\r\n# Keyspace\r\n");
-    let keys = state.shards[member.shard].store.len();
-    if keys > 0 {
-        text.push_str(&format!("db0:keys={keys},expires=0,avg_ttl=0\r\n"));
+    for (database, store) in state.shards[member.shard].stores.iter().enumerate() {
+        if store.len() > 0 {
+            let keys = store.len();
+            text.push_str(&format!("db{database}:keys={keys},expires=0,avg_ttl=0\r\n"));
+        }
+    }
+    let arrivals = state.shards[member.shard].arrivals;
+    if arrivals > 0
+        && call
+            .args
+            .iter()
+            .any(|arg| arg.eq_ignore_ascii_case(b"commandstats"))
+    {
+        text.push_str(&format!(
+            "\r\n# Commandstats\r\ncmdstat_restore-asking:calls={arrivals},usec={arrivals}\r\n"
+        ));
     }
     Ok(reply::text(text))
 }
