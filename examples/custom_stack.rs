@@ -17,7 +17,7 @@ use tower::{Layer, Service, ServiceBuilder};
 use tower_redis_cluster::testing::FakeCluster;
 use tower_redis_cluster::{
     Cluster, ConnectConfig, ConnectionCacheLayer, Connector, NodeAddr, NodeLayer, RetryLayer,
-    RetryPolicy, RouteLayer, ServerError, Slot, TimeoutLayer, Value,
+    RetryPolicy, RouteLayer, ScatterGatherLayer, ServerError, Slot, TimeoutLayer, Value,
 };
 
 #[tokio::main]
@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(LoadShedLayer::new())
         .layer(BufferLayer::new(1024))
         .layer(Show("request"))
+        .layer(ScatterGatherLayer::new())
         .layer(TimeoutLayer::new(Duration::from_millis(400)))
         .layer(RetryLayer::new(RetryPolicy::new(3)))
         // The attempt seam: one call per try.

@@ -9,9 +9,9 @@ use tower::{BoxError, Layer, MakeService, Service, ServiceBuilder};
 use tower_redis_cluster::testing::FakeCluster;
 use tower_redis_cluster::{
     Cluster, ClusterBuilder, Command, ConnectConfig, Connection, ConnectionCache,
-    ConnectionCacheLayer, Connector, ConversionError, Delivery, Error, ErrorKind, FromValue,
-    Metrics, NodeAddr, NodeLayer, RetryLayer, RetryPolicy, RouteLayer, ServerError, Slot,
-    TimeoutLayer, Topology, Value, cmd,
+    ConnectionCacheLayer, Connector, ConversionError, Delivery, Error, ErrorKind,
+    ExclusiveLaneLayer, FromValue, Lease, Metrics, NodeAddr, NodeLayer, RetryLayer, RetryPolicy,
+    RouteLayer, ServerError, Slot, TimeoutLayer, Topology, Value, cmd,
 };
 
 /// An application's state: the default stack needs no parameters.
@@ -122,6 +122,9 @@ fn what_is_handed_around_is_shared() {
     is_shared::<ConnectionCache<Connector>>();
     is_shared::<ConnectionCacheLayer>();
     is_shared::<Connector>();
+    is_shared::<ExclusiveLaneLayer>();
+    is_shared::<Lease>();
+    is_shared::<Cluster<Lease>>();
     is_shared::<NodeAddr>();
     is_shared::<RetryPolicy>();
     is_shared::<RouteLayer>();
@@ -141,9 +144,11 @@ fn each_part_is_a_tower_service_by_itself() {
 
     takes_commands::<Cluster>();
     takes_commands::<Connection>();
+    takes_commands::<Lease>();
     makes_nodes::<Connector>();
     makes_nodes::<ConnectionCache<Connector>>();
     is_layer::<_, Connector>(ConnectionCacheLayer::new());
+    is_layer::<_, Connector>(ExclusiveLaneLayer::new());
     is_layer::<_, Connector>(NodeLayer::new(Identity::new()));
     is_layer::<_, ConnectionCache<Connector>>(RouteLayer::new(["10.0.0.1:7000"]));
     is_layer::<_, Connection>(TimeoutLayer::new(Duration::from_secs(1)));

@@ -271,4 +271,4 @@ macro_rules! scripts {
     )*};
 }
 
-scripts! { strings numbers keys expiry hashes lists sets sorted_sets connection transactions }
+scripts! { strings numbers keys expiry hashes lists sets sorted_sets connection transactions scripting }

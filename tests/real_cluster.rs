@@ -193,7 +193,7 @@ async fn mistakes(cluster: &Cluster, tag: &str) {
     assert_eq!(error.kind(), ErrorKind::Conversion);
     assert!(!error.to_string().contains("text"), "{error}");
     let error = cluster
-        .mget::<Vec<String>>(["a", "b"])
+        .sunion::<Vec<String>>(["a", "b"])
         .await
         .expect_err("two slots");
     assert_eq!(error.kind(), ErrorKind::InvalidCommand);
@@ -201,10 +201,7 @@ async fn mistakes(cluster: &Cluster, tag: &str) {
         error.to_string().contains("15495") && error.to_string().contains("3300"),
         "{error}"
     );
-    let error = cluster
-        .send(cmd("DBSIZE"))
-        .await
-        .expect_err("of which node?");
+    let error = cluster.send(cmd("INFO")).await.expect_err("of which node?");
     assert_eq!(error.kind(), ErrorKind::InvalidCommand);
     let error = cluster.send(cmd("")).await.expect_err("no command");
     assert_eq!(error.kind(), ErrorKind::InvalidCommand);
@@ -293,7 +290,7 @@ async fn a_cluster_that_cannot_be_found_says_why() {
         "http://10.0.0.1",
         "redis://",
         "10.0.0.1:0",
-        "redis://10.0.0.1/7",
+        "redis://10.0.0.1/seven",
     ] {
         let error = Cluster::connect(url).await.expect_err(url);
         assert_eq!(error.kind(), ErrorKind::Config, "{url}: {error}");

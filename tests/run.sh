@@ -43,7 +43,7 @@ cargo test --workspace --all-features --bench micro
 
 say "examples"
 cargo build --workspace --examples --bins
-for example in quickstart custom_stack load_shed_and_buffer; do
+for example in quickstart pipeline transaction script watch blocking_queue scan custom_stack load_shed_and_buffer; do
     say "example $example"
     cargo run --quiet --example "$example"
 done

@@ -41,6 +41,12 @@ pub(crate) fn rows() -> Vec<Row> {
             keys.iter()
                 .fold(cmd("MGET"), |command, key| command.arg(key))
         }),
+        checking("check of GET", cmd("GET").arg("user:1")),
+        checking("check of MGET of 10", cmd("MGET").arg(["{user}:1"; 10])),
+        checking(
+            "check of XREAD of 2",
+            cmd("XREAD").arg(["COUNT", "9", "STREAMS", "{s}1", "{s}2", "0", "0"]),
+        ),
     ]
 }
 
@@ -87,6 +93,15 @@ fn building(name: &'static str, build: impl Fn() -> Command + 'static) -> Row {
     Row::part(name, move |operations| {
         for _ in 0..operations {
             drop(black_box(build()));
+        }
+    })
+}
+
+/// What each command is held against the table for.
+fn checking(name: &'static str, command: Command) -> Row {
+    Row::part(name, move |operations| {
+        for _ in 0..operations {
+            black_box(black_box(&command).check()).expect("nothing is wrong");
         }
     })
 }

@@ -13,7 +13,7 @@ use tower_redis_cluster::cluster::RequestStack;
 use tower_redis_cluster::route::Route;
 use tower_redis_cluster::{
     Cluster, Command, ConnectionCache, ConnectionCacheLayer, InFlightLimitLayer, NodeAddr,
-    RetryLayer, RetryPolicy, RouteLayer, TimeoutLayer, TraceLayer, Value, cmd,
+    RetryLayer, RetryPolicy, RouteLayer, ScatterGatherLayer, TimeoutLayer, TraceLayer, Value, cmd,
 };
 
 use crate::harness::Row;
@@ -24,6 +24,7 @@ const MAX_IN_FLIGHT: usize = 16 * 1024;
 
 pub(crate) fn rows(runtime: &Rc<Runtime>) -> Vec<Row> {
     let limit = InFlightLimitLayer::new(MAX_IN_FLIGHT).layer(Node);
+    let scatter = ScatterGatherLayer::new().layer(Node);
     let timeout = TimeoutLayer::new(TIMEOUT).layer(Node);
     let retry = RetryLayer::new(RetryPolicy::new(3)).layer(Node);
     let route = RouteLayer::from_addrs(mock::addrs()).layer(Connect);
@@ -33,6 +34,7 @@ pub(crate) fn rows(runtime: &Rc<Runtime>) -> Vec<Row> {
         requests(runtime, "bare mock", Node),
         requests(runtime, "`InFlightLimit`", limit),
         requests(runtime, "`Trace`, disabled", TraceLayer::new().layer(Node)),
+        requests(runtime, "`ScatterGather`, passing on", scatter),
         requests(runtime, "`Timeout`", timeout),
         requests(runtime, "`Retry`", retry),
         requests(runtime, "`Route`", route),
@@ -62,6 +64,7 @@ fn stack() -> RequestStack<Routed> {
     ServiceBuilder::new()
         .layer(InFlightLimitLayer::new(MAX_IN_FLIGHT))
         .layer(TraceLayer::new())
+        .layer(ScatterGatherLayer::new())
         .layer(TimeoutLayer::new(TIMEOUT))
         .layer(RetryLayer::new(RetryPolicy::new(3)))
         .service(routed())
