@@ -30,6 +30,9 @@ const WRITE_BUFFER: usize = 256 * 1024;
 /// After this many reads in a row it is time to write: input without end must not keep commands waiting.
 const READS: usize = 32;
 
+/// No more yields than this before a flush: commands without end must not keep the first ones waiting.
+const YIELDS: u8 = 4;
+
 pub(super) struct Driver<IO> {
     io: IO,
     queue: Arc<Queue>,
@@ -47,7 +50,10 @@ pub(super) struct Driver<IO> {
     written: u64,
     /// Calls answered since the last flush: how many callers may be about to send their next command.
     answered: usize,
-    has_yielded: bool,
+    /// Yields to the scheduler since the last flush.
+    yields: u8,
+    /// What `encoded` was at the last yield.
+    encoded_at_yield: u64,
     /// The socket may hold back bytes that it was given, as a TLS stream does.
     is_unflushed: bool,
     /// The socket took nothing the last time.
@@ -100,7 +106,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             encoded: 0,
             written: 0,
             answered: 0,
-            has_yielded: false,
+            yields: 0,
+            encoded_at_yield: 0,
             is_unflushed: false,
             is_blocked: false,
             stall,
@@ -123,8 +130,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                     _ => self.poll_stalled(cx).map(Err),
                 };
             }
-            if self.expects_more() && !self.has_yielded {
-                self.has_yielded = true;
+            if self.expects_more() {
+                self.yields += 1;
+                self.encoded_at_yield = self.encoded;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -141,16 +149,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
                 Poll::Pending => return self.poll_stalled(cx).map(Err),
             }
-            self.has_yielded = false;
+            self.yields = 0;
             self.answered = 0;
         }
     }
 
-    /// True while other callers are likely to add to what is about to be written. One yield to the scheduler
-    /// lets them: on a busy connection that is worth far more than the write costs to wait. Alone, it would
-    /// only add latency.
+    /// True while other callers are likely to add to what is about to be written. A yield to the scheduler lets
+    /// them: on a busy connection that is worth far more than the write costs to wait, and so is another one as
+    /// long as they do. Alone, it would only add latency.
     fn expects_more(&self) -> bool {
-        self.answered > 1 || self.in_flight.len() > 1
+        let is_alone = self.answered <= 1 && self.in_flight.len() <= 1;
+        !is_alone && self.yields < YIELDS && self.encoded > self.encoded_at_yield
     }
 
     /// Takes commands from the queue and encodes them, as far as the write buffer goes.
@@ -161,13 +170,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             if self.write_buffer.len() >= WRITE_BUFFER {
                 break Taken::Some;
             }
-            let Some(Entry { command, promise }) = self.taken.pop_front() else {
+            let Some(entry) = self.taken.pop_front() else {
                 match self.queue.take(&mut self.taken, cx.waker()) {
                     Taken::Some => continue,
                     outcome => break outcome,
                 }
             };
-            let bytes = command.encoded_len();
+            let Entry {
+                command,
+                promise,
+                bytes,
+            } = entry;
             let is_wanted = match command.batch() {
                 Some(batch) if !batch.is_transaction() => promise.take_to_gather(batch),
                 _ => promise.take(),
@@ -193,7 +206,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     }
 
     fn encode(&mut self, command: &Command, promise: Promise) -> Due {
-        let may_be_silent = self.may_be_silent(command);
+        let blocks = command.block_time() != BlockTime::NotBlocking;
+        let may_be_silent = blocks || self.is_patient(command);
         if let Some(batch) = command.batch() {
             let buffer = &mut self.write_buffer;
             let unit = Unit::encode(command, batch, promise, may_be_silent, buffer, self.encoded);
@@ -210,16 +224,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         Due::One {
             promise,
             may_be_silent,
-            blocks: command.block_time() != BlockTime::NotBlocking,
+            blocks,
         }
     }
 
-    /// True if the command may block on the server, or its caller gave it, by itself and with somebody who keeps
-    /// the time, longer than a stall takes.
-    fn may_be_silent(&self, command: &Command) -> bool {
-        let is_patient = |timeout| self.stall.is_shorter_than(timeout);
-        command.block_time() != BlockTime::NotBlocking
-            || command.deadline().is_some() && command.own_timeout().is_some_and(is_patient)
+    /// True if the caller gave the command, by itself and with somebody who keeps the time, longer than a stall takes.
+    fn is_patient(&self, command: &Command) -> bool {
+        let is_longer = |timeout| self.stall.is_shorter_than(timeout);
+        command.deadline().is_some() && command.own_timeout().is_some_and(is_longer)
     }
 
     /// True if a command blocks on the server and nobody waits for this or any other reply. What the server would pop

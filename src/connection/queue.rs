@@ -18,6 +18,8 @@ use crate::error::{Error, ErrorKind};
 pub(super) struct Entry {
     pub(super) command: Command,
     pub(super) promise: Promise,
+    /// What it counts for in bytes.
+    pub(super) bytes: usize,
 }
 
 /// The queue in front of the driver.
@@ -28,8 +30,12 @@ pub(super) struct Queue {
     state: AtomicState,
     /// Told when the state is no longer `Full`.
     pub(super) room: Arc<Notify>,
-    inner: Mutex<Inner>,
+    inner: Apart<Mutex<Inner>>,
 }
+
+/// Keeps what is written for every command off the cache lines of what is only read.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -78,7 +84,7 @@ impl Queue {
             max_bytes: config.max_bytes,
             state: AtomicState(AtomicU8::new(State::Open as u8)),
             room: Arc::new(Notify::new()),
-            inner: Mutex::new(Inner {
+            inner: Apart(Mutex::new(Inner {
                 pending: VecDeque::new(),
                 in_flight: 0,
                 bytes: 0,
@@ -86,7 +92,7 @@ impl Queue {
                 driver: None,
                 draining: false,
                 closed: None,
-            }),
+            })),
         }
     }
 
@@ -100,7 +106,7 @@ impl Queue {
 
     /// Why the connection is finished.
     pub(super) fn closed(&self) -> Error {
-        let closed = self.inner.lock().closed.clone();
+        let closed = self.inner.0.lock().closed.clone();
         closed.unwrap_or_else(|| Error::new(ErrorKind::Connection, "connection closed"))
     }
 
@@ -113,7 +119,7 @@ impl Queue {
         let bytes = command.encoded_len();
         let commands = weight(&command);
         let (promise, reply) = reply::pair();
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.0.lock();
         if let Some(error) = &inner.closed {
             return Err(error.clone());
         }
@@ -127,7 +133,11 @@ impl Queue {
             }
             inner.excess += 1;
         }
-        inner.pending.push_back(Entry { command, promise });
+        inner.pending.push_back(Entry {
+            command,
+            promise,
+            bytes,
+        });
         inner.in_flight += commands;
         inner.bytes += bytes;
         if !self.has_room(&inner) {
@@ -144,7 +154,7 @@ impl Queue {
 
     /// Moves all commands to `batch`, which is empty. Leaves the driver's waker where there are none.
     pub(super) fn take(&self, batch: &mut VecDeque<Entry>, driver: &Waker) -> Taken {
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.0.lock();
         if !inner.pending.is_empty() {
             std::mem::swap(&mut inner.pending, batch);
             return Taken::Some;
@@ -158,7 +168,7 @@ impl Queue {
 
     /// Takes note that so many commands of so many bytes are no longer in flight.
     pub(super) fn release(&self, commands: usize, bytes: usize) {
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.0.lock();
         inner.in_flight -= commands;
         inner.bytes -= bytes;
         if self.has_room(&inner) && self.state.get() == State::Full {
@@ -176,13 +186,13 @@ impl Queue {
     /// How many commands of how many bytes are in flight.
     #[cfg(test)]
     pub(super) fn in_flight(&self) -> (usize, usize) {
-        let inner = self.inner.lock();
+        let inner = self.inner.0.lock();
         (inner.in_flight, inner.bytes)
     }
 
     /// No handle is left.
     pub(super) fn drain(&self) {
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.0.lock();
         inner.draining = true;
         if let Some(driver) = inner.driver.take() {
             driver.wake();
@@ -191,7 +201,7 @@ impl Queue {
 
     /// Ends the connection: whoever asks from now on gets `error`. Commands not taken are handed back.
     pub(super) fn close(&self, error: Error) -> VecDeque<Entry> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.0.lock();
         let pending = std::mem::take(&mut inner.pending);
         inner.closed.get_or_insert(error);
         self.state.set(State::Closed);

@@ -10,6 +10,7 @@ const MAX_ARGUMENT: usize = 512 * 1024 * 1024;
 /// An error if the command must not be sent over this connection.
 pub(super) fn check(command: &Command) -> Option<Error> {
     match command.batch() {
+        None if command.is_plain() => check_size(command),
         None => check_size(command).or_else(|| check_state(command, command.is_exclusive())),
         Some(batch) => batch
             .commands()

@@ -26,9 +26,10 @@ use crate::value::Value;
 #[derive(Debug)]
 pub(super) struct Promise(Arc<Mutex<State>>);
 
-/// The caller's end, a future.
+/// The caller's end, a future. It has let go of the state once it was ready: an answered request pays for no more
+/// than that.
 #[derive(Debug)]
-pub(super) struct Reply(Arc<Mutex<State>>);
+pub(super) struct Reply(Option<Arc<Mutex<State>>>);
 
 #[derive(Debug)]
 enum State {
@@ -38,7 +39,7 @@ enum State {
     Written(Option<Waker>),
     /// As `Written`, for a pipeline. In a box: commands by themselves are not to pay for it.
     Gathering(Box<Gathering>),
-    /// Answered, and perhaps taken by the caller already.
+    /// Answered; `None` while the caller takes it.
     Done(Option<Result<Value, Error>>),
     /// The caller has gone.
     Abandoned,
@@ -59,7 +60,7 @@ pub(super) struct Gathered {
 
 pub(super) fn pair() -> (Promise, Reply) {
     let state = Arc::new(Mutex::new(State::Queued(None)));
-    (Promise(Arc::clone(&state)), Reply(state))
+    (Promise(Arc::clone(&state)), Reply(Some(state)))
 }
 
 impl Promise {
@@ -140,8 +141,11 @@ impl Promise {
 impl Reply {
     /// Gives up. From here on a command that was not written will not be; says how far it had got, and hands
     /// over what has come of a pipeline.
-    pub(super) fn abandon(&self) -> (Delivery, Option<Gathered>) {
-        let mut state = self.0.lock();
+    pub(super) fn abandon(&mut self) -> (Delivery, Option<Gathered>) {
+        let Some(state) = self.0.take() else {
+            return (Delivery::Unknown, None);
+        };
+        let mut state = state.lock();
         match std::mem::replace(&mut *state, State::Abandoned) {
             State::Queued(_) => (Delivery::NotSent, None),
             State::Gathering(gathering) => (Delivery::Unknown, Some(gathering.gathered)),
@@ -169,16 +173,17 @@ impl Gathered {
 impl Future for Reply {
     type Output = Result<Value, Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.lock();
-        match &mut *state {
-            State::Queued(waker) | State::Written(waker) => wait(waker, cx),
-            State::Gathering(gathering) => wait(&mut gathering.waker, cx),
-            State::Done(result) => Poll::Ready(result.take().expect("polled after it was ready")),
-            State::Abandoned => {
-                unreachable!("only the reply's own end abandons it, and does not poll again")
-            }
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.0.as_ref().expect("polled after it was ready").lock();
+        let result = match &mut *state {
+            State::Queued(waker) | State::Written(waker) => return wait(waker, cx),
+            State::Gathering(gathering) => return wait(&mut gathering.waker, cx),
+            State::Done(result) => result.take().expect("taken once, and then let go of"),
+            State::Abandoned => unreachable!("only the reply's own end abandons it, by letting go"),
+        };
+        drop(state);
+        self.0 = None;
+        Poll::Ready(result)
     }
 }
 
@@ -213,14 +218,14 @@ mod tests {
 
     #[test]
     fn an_abandoned_command_is_not_taken_for_writing() {
-        let (promise, reply) = pair();
+        let (promise, mut reply) = pair();
         assert_eq!(reply.abandon().0, Delivery::NotSent);
         assert!(!promise.take());
     }
 
     #[test]
     fn once_taken_its_fate_is_unknown() {
-        let (promise, reply) = pair();
+        let (promise, mut reply) = pair();
         assert!(promise.take());
         assert_eq!(reply.abandon().0, Delivery::Unknown);
         assert!(promise.is_abandoned());

@@ -19,7 +19,7 @@ const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 /// How many pieces go into one vectored write.
-const MAX_SLICES: usize = 16;
+const MAX_SLICES: usize = 64;
 
 /// Memory for copies beyond this is given up once it is written.
 const KEPT: usize = 512 * 1024;
@@ -67,11 +67,17 @@ impl WriteBuffer {
 
     /// Encodes a command without any `ASKING`.
     pub(super) fn encode_alone(&mut self, command: &Command) {
-        let mut digits = itoa::Buffer::new();
-        self.tail.put_u8(b'*');
-        self.tail
-            .put_slice(digits.format(command.arg_count()).as_bytes());
-        self.tail.put_slice(b"\r\n");
+        match u8::try_from(command.arg_count()) {
+            // Most of all commands.
+            Ok(count @ 0..=9) => self.tail.put_slice(&[b'*', b'0' + count, b'\r', b'\n']),
+            _ => {
+                let mut digits = itoa::Buffer::new();
+                self.tail.put_u8(b'*');
+                self.tail
+                    .put_slice(digits.format(command.arg_count()).as_bytes());
+                self.tail.put_slice(b"\r\n");
+            }
+        }
         for segment in command.segments() {
             match segment {
                 Segment::Copy(bytes) => self.tail.put_slice(bytes),
@@ -177,6 +183,15 @@ mod tests {
         for step in [1_001, 19_999, 20_003, usize::MAX] {
             assert_eq!(written(&command, step), wire, "in steps of {step}");
         }
+    }
+
+    #[test]
+    fn large_arguments_are_written_from_where_they_are() {
+        let large = Bytes::from(vec![b'x'; 16 * 1024]);
+        let mut buffer = WriteBuffer::default();
+        buffer.encode(&cmd("SET").arg("k").arg(large.clone()));
+        let is_large = |piece: &Bytes| piece.as_ptr() == large.as_ptr();
+        assert!(buffer.front.iter().any(is_large));
     }
 
     #[test]

@@ -46,6 +46,14 @@ enum Payload {
     Part,
 }
 
+/// A bulk string that has arrived as a whole, as most do.
+struct Whole {
+    /// Bytes of its header, CRLF included.
+    header: usize,
+    /// Bytes of the string.
+    len: usize,
+}
+
 /// How far a line or payload brought the reply.
 enum Step {
     /// More bytes are needed.
@@ -121,6 +129,14 @@ impl Decoder {
     }
 
     fn line(&mut self, scanned: usize, buf: &mut BytesMut) -> Result<Step, Reason> {
+        if let Some(Whole { header, len }) = Whole::find(buf)
+            && len <= self.limits.max_bulk_len
+        {
+            self.stack.admit(b'$')?;
+            self.state = State::Line { scanned: 0 };
+            let text = self.take_whole(header, len, buf);
+            return Ok(Step::Value(Value::BulkString(text)));
+        }
         let Some(&type_byte) = buf.first() else {
             self.needed = usize::from(!self.stack.is_empty());
             return Ok(Step::Wait);
@@ -266,8 +282,7 @@ impl Decoder {
             _ => [0; 3],
         };
         self.state = State::Line { scanned: 0 };
-        let mut text = self.take(len, buf);
-        self.skip(2, buf);
+        let mut text = self.take_whole(0, len, buf);
         Ok(Step::Value(match kind {
             Payload::BulkString | Payload::Part => Value::BulkString(text),
             Payload::BulkError => Value::Error(ServerError::new(text)),
@@ -298,9 +313,51 @@ impl Decoder {
         buf.split_to(len).freeze()
     }
 
+    /// Takes a header of `header` bytes, a string of `len`, and the CRLF behind it.
+    fn take_whole(&mut self, header: usize, len: usize, buf: &mut BytesMut) -> Bytes {
+        let whole = header + len + 2;
+        if len == 0 {
+            self.skip(whole, buf);
+            return Bytes::new();
+        }
+        self.offset += whole as u64;
+        // One step over the buffer, and not three: each has to look at who shares its memory.
+        let mut text = buf.split_to(whole).freeze();
+        text.advance(header);
+        text.truncate(len);
+        text
+    }
+
     fn skip(&mut self, len: usize, buf: &mut BytesMut) {
         self.offset += len as u64;
         buf.advance(len);
+    }
+}
+
+impl Whole {
+    /// Longer headers are of strings for which the slower way is no loss.
+    const DIGITS: usize = 8;
+
+    /// The bulk string at the front of `buf`, if it is as it should be and all of it has arrived. All else is for the
+    /// slower way to tell apart.
+    fn find(buf: &[u8]) -> Option<Self> {
+        let (&b'$', digits) = buf.split_first()? else {
+            return None;
+        };
+        let mut len = 0;
+        for (place, &byte) in digits.iter().enumerate().take(Self::DIGITS) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                len = len * 10 + usize::from(digit);
+                continue;
+            }
+            let header = 1 + place + 2;
+            let is_whole = place > 0
+                && buf.get(header - 2..header)? == b"\r\n"
+                && buf.get(header + len..header + len + 2)? == b"\r\n";
+            return is_whole.then_some(Self { header, len });
+        }
+        None
     }
 }
 
