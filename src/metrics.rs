@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::stripe::Striped;
+
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[$doc:meta])* $name:ident: $counter:ident,)*) => {
         /// A snapshot of the counters; see [`Counters::snapshot`].
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
@@ -14,7 +16,7 @@ macro_rules! counters {
 
         #[derive(Debug, Default)]
         struct Inner {
-            $($name: Counter,)*
+            $($name: $counter,)*
         }
 
         impl Counters {
@@ -24,63 +26,63 @@ macro_rules! counters {
                 Metrics { $($name: self.inner.$name.value(),)* }
             }
 
-            $(pub(crate) fn $name(&self) -> &Counter { &self.inner.$name })*
+            $(pub(crate) fn $name(&self) -> &$counter { &self.inner.$name })*
         }
     };
 }
 
 counters! {
     /// Connection attempts begun.
-    dials_started,
+    dials_started: Counter,
     /// Connection attempts that gave a connection.
-    dials_succeeded,
+    dials_succeeded: Counter,
     /// Connection attempts that failed.
-    dials_failed,
+    dials_failed: Counter,
     /// Requests that found another request's connection attempt under way and waited for it.
-    dials_shared,
+    dials_shared: Counter,
     /// Requests refused at once because their node's last connection attempt had just failed.
-    dials_refused,
+    dials_refused: Counter,
     /// Requests that found a connection ready.
-    cache_hits,
+    cache_hits: StripedCounter,
     /// Connections evicted because they were found closed.
-    evicted_closed,
+    evicted_closed: Counter,
     /// Connections evicted because nothing arrived on them while replies were due.
-    evicted_stalled,
+    evicted_stalled: Counter,
     /// Connections drained because their node left the cluster.
-    evicted_departed,
+    evicted_departed: Counter,
     /// Connections drained because nobody asked for them.
-    evicted_idle,
+    evicted_idle: Counter,
     /// Connections in the cache now.
-    open_connections,
+    open_connections: Counter,
     /// Attempts to make an exclusive connection.
-    exclusive_dials_started,
+    exclusive_dials_started: Counter,
     /// Attempts to make an exclusive connection that failed.
-    exclusive_dials_failed,
+    exclusive_dials_failed: Counter,
     /// Exclusive connections there are now: leased and idle.
-    exclusive_connections,
+    exclusive_connections: Counter,
     /// Exclusive connections leased now.
-    exclusive_leased,
+    exclusive_leased: Counter,
     /// Requests that wait for an exclusive connection now.
-    exclusive_waiting,
+    exclusive_waiting: Counter,
     /// Exclusive connections closed when they were given back, because what was sent on them was not answered, or would
     /// have stayed with the next user.
-    exclusive_closed_unclean,
+    exclusive_closed_unclean: Counter,
     /// Exclusive connections closed because nobody used them.
-    exclusive_closed_idle,
+    exclusive_closed_idle: Counter,
     /// `MOVED` redirects followed.
-    redirects_moved,
+    redirects_moved: Counter,
     /// `ASK` redirects followed.
-    redirects_ask,
+    redirects_ask: Counter,
     /// Topology refreshes that gave a new view.
-    refreshes_succeeded,
+    refreshes_succeeded: Counter,
     /// Topology refreshes in which no node gave a usable view.
-    refreshes_failed,
+    refreshes_failed: Counter,
     /// Attempts beyond a request's first.
-    retries,
+    retries: Counter,
     /// Retries not made because the retry budget was empty.
-    retries_withheld,
+    retries_withheld: Counter,
     /// Requests whose deadline passed.
-    timeouts,
+    timeouts: Counter,
 }
 
 /// The counters of one stack, shared by its layers. Cheap to clone.
@@ -113,5 +115,19 @@ impl Counter {
 
     pub(crate) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One count, of what every request does.
+#[derive(Debug, Default)]
+pub(crate) struct StripedCounter(Striped<Counter>);
+
+impl StripedCounter {
+    pub(crate) fn increment(&self) {
+        self.0.own().increment();
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.iter().map(Counter::value).sum()
     }
 }

@@ -8,6 +8,7 @@ use tower::{BoxError, Service};
 
 use super::future::CachedFuture;
 use super::pool::Stored;
+use crate::addr::NodeAddr;
 use crate::error::{Delivery, Error};
 
 /// A service given out by a [`ConnectionCache`](super::ConnectionCache): a clone of the one connected to a node.
@@ -37,6 +38,11 @@ impl<S> Cached<S> {
     /// The service inside.
     pub fn get_ref(&self) -> &S {
         &self.service
+    }
+
+    /// Looks up something by the address it is connected to; `None` if the cache has let go of it.
+    pub(crate) fn by_addr<T>(&self, with: impl FnOnce(&NodeAddr) -> Option<T>) -> Option<T> {
+        with(&self.stored.upgrade()?.addr)
     }
 
     fn finish(&mut self, error: BoxError) -> Error {

@@ -26,6 +26,10 @@ impl Departures {
         }
     }
 
+    pub(super) fn nodes(&self) -> Option<&Nodes> {
+        self.nodes.as_ref()
+    }
+
     /// Sees to it that the task runs, if there are nodes to follow.
     pub(super) fn follow<S: Send + Sync + 'static>(&self, pool: &Arc<Pool<S>>) {
         // An error means that nobody will ever tell of another change.

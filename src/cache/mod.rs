@@ -49,6 +49,7 @@
 //! ```
 
 mod backoff;
+mod beside;
 mod cached;
 mod departures;
 mod dial;
@@ -65,6 +66,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use parking_lot::Mutex;
 use tower::{BoxError, Service};
 
 pub use self::cached::Cached;
@@ -89,7 +91,16 @@ pub struct ConnectionCache<M>
 where
     M: Service<NodeAddr>,
 {
-    make: M,
+    shared: Arc<Shared<M>>,
+}
+
+/// What the clones of a cache share: one reference count, because threads that change one wait for each other.
+struct Shared<M>
+where
+    M: Service<NodeAddr>,
+{
+    /// Locked only to be cloned, when a connection is to be made: it need not be `Sync`.
+    make: Mutex<M>,
     pool: Arc<Pool<M::Response>>,
 }
 
@@ -104,9 +115,15 @@ where
 
     fn with_settings(make: M, settings: Settings, nodes: Option<Nodes>) -> Self {
         Self {
-            make,
-            pool: Arc::new(Pool::new(settings, nodes)),
+            shared: Arc::new(Shared {
+                make: Mutex::new(make),
+                pool: Arc::new(Pool::new(settings, nodes)),
+            }),
         }
+    }
+
+    fn pool(&self) -> &Arc<Pool<M::Response>> {
+        &self.shared.pool
     }
 
     /// Forgets every address that is not `wanted`.
@@ -118,7 +135,7 @@ where
     ///
     /// `wanted` runs under the lock that misses take, and must not use the cache.
     pub fn retain(&self, wanted: impl Fn(&NodeAddr) -> bool) {
-        self.pool.retain(wanted);
+        self.pool().retain(wanted);
     }
 }
 
@@ -141,21 +158,20 @@ where
     ///
     /// If a connection is to be made outside of a Tokio runtime.
     fn call(&mut self, addr: NodeAddr) -> Self::Future {
-        if let Some(cached) = self.pool.connected(&addr, Cached::new) {
-            self.pool.counters().cache_hits().increment();
+        let pool = self.pool();
+        if let Some(cached) = pool.connected(&addr, Cached::new) {
+            pool.counters().cache_hits().increment();
             return ResponseFuture::done(Ok(cached));
         }
-        self.pool.departures.follow(&self.pool);
-        self.pool.idleness.watch(&self.pool);
-        // Not under the lock, since it is not our code; and the clone need not be ready, the dial sees to that.
-        let make = self.make.clone();
-        let spawn = |dial| dial::spawn(make, dial, &self.pool);
-        match self.pool.join(addr.clone(), spawn) {
-            Miss::Waiting(outcome) => {
-                ResponseFuture::waiting(addr, outcome, Arc::clone(&self.pool))
-            }
+        pool.departures.follow(pool);
+        pool.idleness.watch(pool);
+        // Not under the pool's lock, since it is not our code; and the clone need not be ready, the dial sees to that.
+        let make = self.shared.make.lock().clone();
+        let spawn = |dial| dial::spawn(make, dial, pool);
+        match pool.join(addr.clone(), spawn) {
+            Miss::Waiting(outcome) => ResponseFuture::waiting(addr, outcome, Arc::clone(pool)),
             Miss::Connected(stored) => {
-                self.pool.counters().cache_hits().increment();
+                pool.counters().cache_hits().increment();
                 ResponseFuture::done(Ok(Cached::new(&stored)))
             }
             Miss::Refused(error) => ResponseFuture::done(Err(error)),
@@ -165,12 +181,11 @@ where
 
 impl<M> Clone for ConnectionCache<M>
 where
-    M: Service<NodeAddr> + Clone,
+    M: Service<NodeAddr>,
 {
     fn clone(&self) -> Self {
         Self {
-            make: self.make.clone(),
-            pool: Arc::clone(&self.pool),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -180,9 +195,9 @@ where
     M: Service<NodeAddr> + fmt::Debug,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (connected, pending) = self.pool.len();
+        let (connected, pending) = self.pool().len();
         f.debug_struct("ConnectionCache")
-            .field("make", &self.make)
+            .field("make", &*self.shared.make.lock())
             .field("connected", &connected)
             .field("pending", &pending)
             .finish()

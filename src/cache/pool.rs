@@ -16,7 +16,7 @@ use super::departures::{Departures, Nodes};
 use super::idleness::Idleness;
 use super::task::AbortOnDrop;
 use super::trace;
-use crate::addr::NodeAddr;
+use crate::addr::{ByAddr, NodeAddr};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::Counters;
 
@@ -41,12 +41,12 @@ use crate::metrics::Counters;
 pub(super) struct Pool<S> {
     connected: ArcSwap<Connected<S>>,
     pending: Mutex<HashMap<NodeAddr, Pending<S>>>,
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) departures: Departures,
     pub(super) idleness: Idleness,
 }
 
-type Connected<S> = HashMap<NodeAddr, Arc<Stored<S>>>;
+type Connected<S> = ByAddr<Arc<Stored<S>>>;
 
 /// Services taken out, and the map they were in if there are any.
 type Extracted<S> = (Vec<Arc<Stored<S>>>, Option<Arc<Connected<S>>>);
@@ -121,6 +121,15 @@ impl<S> Pool<S> {
         })
     }
 
+    /// True while a dial of `addr` is under way, or would come too early.
+    pub(super) fn is_left_alone(&self, addr: &NodeAddr) -> bool {
+        match self.pending.lock().get(addr) {
+            None => false,
+            Some(Pending::Dialling { waiters, .. }) => waiters.strong_count() > 0,
+            Some(Pending::BackingOff { until, .. }) => Instant::now() < *until,
+        }
+    }
+
     /// Joins the dial of `addr` that is under way, or has `spawn` start one, unless it is too early.
     ///
     /// `spawn` runs under the lock and must do no more than spawn a task.
@@ -180,7 +189,7 @@ impl<S> Pool<S> {
                 return;
             }
             let stored = Arc::new(Stored::new(self, dial.addr.clone(), service));
-            let mut connected = HashMap::clone(&self.connected.load());
+            let mut connected = ByAddr::clone(&self.connected.load());
             connected.insert(dial.addr.clone(), Arc::clone(&stored));
             let replaced = self.connected.swap(Arc::new(connected));
             pending.remove(&dial.addr);
@@ -222,7 +231,7 @@ impl<S> Pool<S> {
             {
                 return;
             }
-            let mut connected = HashMap::clone(&current);
+            let mut connected = ByAddr::clone(&current);
             connected.remove(&stored.addr);
             self.connected.swap(Arc::new(connected))
         };
@@ -293,7 +302,7 @@ impl<S> Pool<S> {
         _pending: &MutexGuard<'_, HashMap<NodeAddr, Pending<S>>>,
         unwanted: impl Fn(&NodeAddr, &Stored<S>) -> bool,
     ) -> Extracted<S> {
-        let mut connected = HashMap::clone(&self.connected.load());
+        let mut connected = ByAddr::clone(&self.connected.load());
         let extracted: Vec<_> = connected
             .extract_if(|addr, stored| unwanted(addr, stored))
             .map(|(_, stored)| stored)

@@ -38,7 +38,7 @@ where
 
 /// True for the commands that wait for the writes of their own connection. On one of their own there are none: they
 /// would wait for nothing, and their answer be about nothing.
-pub(super) fn is_about_its_connection(command: &Command) -> bool {
+pub(crate) fn is_about_its_connection(command: &Command) -> bool {
     let name = command.info().map(|info| info.name());
     matches!(name, Some("WAIT" | "WAITAOF"))
 }

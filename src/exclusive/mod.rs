@@ -88,6 +88,7 @@ use std::task::{Context, Poll};
 
 use tower::{BoxError, Service};
 
+pub(crate) use self::blocking::is_about_its_connection;
 use self::future::{MakeFuture, ResponseFuture};
 use self::lane::{Entrance, Lanes, Make};
 pub use self::layer::ExclusiveLaneLayer;

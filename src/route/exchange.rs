@@ -1,7 +1,7 @@
 //! One command, one node: make its service, drive it to readiness, call it.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
@@ -25,8 +25,9 @@ pin_project! {
     ///     ^                                            │                │
     ///     └──── finished, the command was not sent ────┴────────────────┘
     /// ```
+    ///
+    /// It is given the make-service when it needs one, which is rarely more than once.
     pub(super) struct Exchange<C: MakeNode> {
-        nodes: C,
         command: Command,
         addr: Option<NodeAddr>,
         remakes: u8,
@@ -38,8 +39,10 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<C: MakeNode> {
+        /// Needs a make-service.
+        Idle,
         /// Waits for the make-service to be ready.
-        Starting,
+        Starting { nodes: C },
         /// Waits for the node's service, which may mean dialling.
         Making { #[pin] making: C::Making },
         /// Waits for the node's service to be ready: a bound on its load may be reached.
@@ -51,29 +54,55 @@ pin_project! {
 
 impl<C: MakeNode> Exchange<C> {
     /// An exchange that does not know its node yet; see [`go_to`](Exchange::go_to).
-    pub(super) fn new(nodes: C, command: Command) -> Self {
+    pub(super) fn new(command: Command) -> Self {
         Self {
-            nodes,
             command,
             addr: None,
             remakes: 0,
-            state: State::Starting,
+            state: State::Idle,
         }
     }
 
-    pub(super) fn with_addr(mut self, addr: NodeAddr) -> Self {
-        self.set_addr(addr);
-        self
+    /// An exchange with this node.
+    pub(super) fn with(addr: NodeAddr, command: Command) -> Self {
+        Self {
+            addr: Some(addr),
+            ..Self::new(command)
+        }
     }
 
-    /// Sets the first node to go to.
-    pub(super) fn set_addr(&mut self, addr: NodeAddr) {
-        self.addr = Some(addr);
+    /// As [`with`](Exchange::with), begun on a make-service that its owner goes on to use.
+    pub(super) fn begun(addr: NodeAddr, command: Command, nodes: &mut C) -> Self {
+        // Nobody has to be woken: whatever is not ready now is asked again by the first poll.
+        let mut cx = Context::from_waker(Waker::noop());
+        let state = match nodes.poll_make_ready(&mut cx) {
+            Poll::Ready(Ok(())) => State::Making {
+                making: nodes.make_node(addr.clone()),
+            },
+            Poll::Pending => {
+                // The one that was asked, since it may hold a place in a queue.
+                let other = nodes.clone();
+                State::Starting {
+                    nodes: std::mem::replace(nodes, other),
+                }
+            }
+            // Finished. A clone will say why.
+            Poll::Ready(Err(_)) => {
+                *nodes = nodes.clone();
+                State::Idle
+            }
+        };
+        Self {
+            command,
+            addr: Some(addr),
+            remakes: 0,
+            state,
+        }
     }
 
     /// Gives up. A command that was not written will not be.
     pub(super) fn cancel(self: Pin<&mut Self>) {
-        self.project().state.set(State::Starting);
+        self.project().state.set(State::Idle);
     }
 
     /// Starts anew with this node; with `asking`, behind an `ASKING`.
@@ -82,11 +111,7 @@ impl<C: MakeNode> Exchange<C> {
         this.command.set_asking(asking);
         *this.addr = Some(addr);
         *this.remakes = 0;
-        this.state.set(State::Starting);
-    }
-
-    pub(super) fn nodes(&self) -> &C {
-        &self.nodes
+        this.state.set(State::Idle);
     }
 
     pub(super) fn command(&self) -> &Command {
@@ -100,7 +125,10 @@ impl<C: MakeNode> Exchange<C> {
 
     /// True while there is no service for the node, so that a failure or a delay is one of reaching it.
     pub(super) fn is_connecting(&self) -> bool {
-        matches!(self.state, State::Starting | State::Making { .. })
+        matches!(
+            self.state,
+            State::Idle | State::Starting { .. } | State::Making { .. }
+        )
     }
 
     /// The error of an exchange that ends before the reply because of `event`, such as "the deadline passed".
@@ -122,27 +150,44 @@ impl<C: MakeNode> Exchange<C> {
     fn is_sent(&self) -> bool {
         matches!(self.state, State::Calling { .. })
     }
-}
 
-impl<C: MakeNode> Future for Exchange<C> {
-    type Output = Result<Value, Error>;
-
+    /// The reply. `nodes` gives a make-service that nobody else uses.
+    ///
     /// Polled again after it was ready, it must have been given a node to [go to](Exchange::go_to) in between.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    pub(super) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        nodes: impl Fn() -> C,
+    ) -> Poll<Result<Value, Error>> {
         let mut this = self.project();
         loop {
             let finished = match this.state.as_mut().project() {
-                StateProj::Starting => {
-                    ready!(this.nodes.poll_make_ready(cx)).map_err(not_sent)?;
+                StateProj::Idle => {
+                    this.state.set(State::Starting { nodes: nodes() });
+                    continue;
+                }
+                StateProj::Starting { nodes } => {
+                    ready!(nodes.poll_make_ready(cx)).map_err(not_sent)?;
                     let addr = this.addr.clone().expect("polled with a node to go to");
-                    let making = this.nodes.make_node(addr);
+                    let making = nodes.make_node(addr);
                     this.state.set(State::Making { making });
                     continue;
                 }
                 StateProj::Making { making } => {
-                    let node = ready!(making.poll(cx)).map_err(not_sent)?;
-                    this.state.set(State::Readying { node });
-                    continue;
+                    let mut node = ready!(making.poll(cx)).map_err(not_sent)?;
+                    // Nearly always it is ready at once, and need not be moved to where it can be waited for.
+                    match node.poll_ready(cx) {
+                        Poll::Ready(Ok(())) => {
+                            let reply = node.call(this.command.clone());
+                            this.state.set(State::Calling { reply });
+                            continue;
+                        }
+                        Poll::Ready(Err(error)) => not_sent(error),
+                        Poll::Pending => {
+                            this.state.set(State::Readying { node });
+                            return Poll::Pending;
+                        }
+                    }
                 }
                 StateProj::Readying { node } => match ready!(node.poll_ready(cx)) {
                     Ok(()) => {
@@ -170,7 +215,7 @@ impl<C: MakeNode> Future for Exchange<C> {
                 return Poll::Ready(Err(finished));
             }
             *this.remakes += 1;
-            this.state.set(State::Starting);
+            this.state.set(State::Idle);
         }
     }
 }

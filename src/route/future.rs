@@ -42,114 +42,64 @@ pin_project! {
     /// It holds on to the task that keeps the topology, so that a wait for it always ends.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<C: MakeNode> {
-        handle: Arc<Handle>,
+        handle: Arc<Handle<C>>,
         #[pin]
         exchange: Exchange<C>,
         state: State<C>,
         slot: Option<Slot>,
-        redirects: usize,
+        redirects: u32,
         was_polled: bool,
     }
 }
 
+/// What is rare is boxed, so that it does not make the future larger for every command.
 enum State<C: MakeNode> {
-    /// The command cannot be sent as it is; the error is taken by the first poll.
-    Failed { error: Option<Error> },
-    /// Waits for the outcome of a refresh. Boxed: rare, and far slower than an allocation.
-    Waiting {
-        refreshed: Refreshed,
-        /// What the deadline passes "while", for the error.
-        during: &'static str,
-    },
     /// Talks to a node.
     Exchanging,
-    /// Talks to all nodes that the commands of a pipeline are for. Boxed: its size is not every command's.
+    /// The command cannot be sent as it is; the error is taken by the first poll.
+    Failed { error: Option<Error> },
+    /// Waits for the outcome of a refresh.
+    Waiting { refresh: Box<Refresh> },
+    /// Talks to all nodes that the commands of a pipeline are for.
     Batch { run: Box<BatchRun<C>> },
     /// The question for the topology is answered.
     Told,
 }
 
+/// A refresh that is waited for.
+struct Refresh {
+    refreshed: Refreshed,
+    /// What the deadline passes "while", for the error.
+    during: &'static str,
+}
+
+/// The first step of a command.
+enum Step<C: MakeNode> {
+    /// To a node.
+    Exchange(NodeAddr),
+    Other(State<C>),
+}
+
 impl<C: MakeNode> ResponseFuture<C> {
-    /// For a command that must not be sent.
-    pub(super) fn refused(handle: Arc<Handle>, nodes: C, command: Command, error: Error) -> Self {
+    /// The response to a command, sent by a make-service that its owner goes on to use.
+    pub(super) fn new(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
+        let mut slot = None;
+        let (exchange, state) = match set_out(handle, &command, &mut slot) {
+            Ok(Step::Exchange(addr)) => (Exchange::begun(addr, command, nodes), State::Exchanging),
+            Ok(Step::Other(state)) => (Exchange::new(command), state),
+            Err(error) => {
+                let state = State::Failed { error: Some(error) };
+                (Exchange::new(command), state)
+            }
+        };
         Self {
-            handle,
-            exchange: Exchange::new(nodes, command),
-            state: State::Failed { error: Some(error) },
-            slot: None,
+            handle: Arc::clone(handle),
+            exchange,
+            state,
+            slot,
             redirects: 0,
             was_polled: false,
         }
-    }
-
-    pub(super) fn new(handle: Arc<Handle>, nodes: C, command: Command) -> Self {
-        let mut this = Self {
-            handle,
-            exchange: Exchange::new(nodes, command),
-            state: State::Exchanging,
-            slot: None,
-            redirects: 0,
-            was_polled: false,
-        };
-        this.state = match this.set_out() {
-            Ok(state) => state,
-            Err(error) => State::Failed { error: Some(error) },
-        };
-        this
-    }
-
-    /// The first step, by the kind of command.
-    fn set_out(&mut self) -> Result<State<C>, Error> {
-        let command = self.exchange.command();
-        if let Some(batch) = command.batch().filter(|batch| !batch.is_transaction()) {
-            let batch = Arc::clone(batch);
-            let handle = Arc::clone(&self.handle);
-            let nodes = self.exchange.nodes().clone();
-            let run = BatchRun::new(handle, nodes, command.clone(), batch);
-            return Ok(State::Batch { run: Box::new(run) });
-        }
-        if let Some(cell) = command.topology_cell() {
-            let shared = self.handle.shared();
-            let is_good_enough = !command.wants_confirmed_topology() || self.handle.is_confirmed();
-            if is_good_enough && let Some(topology) = shared.current().load_full() {
-                cell.get_or_init(|| topology);
-                return Ok(State::Told);
-            }
-            shared.config().seeds()?;
-            return Ok(self.wait());
-        }
-        Ok(match self.locate_first()? {
-            Some(addr) => {
-                self.exchange.set_addr(addr);
-                State::Exchanging
-            }
-            None => self.wait(),
-        })
-    }
-
-    /// Waits for what may tell of a node that is not known.
-    fn wait(&self) -> State<C> {
-        let (refreshed, during) = self.handle.missing(self.exchange.nodes());
-        State::Waiting { refreshed, during }
-    }
-
-    /// The node to go to at first, if one is known.
-    fn locate_first(&mut self) -> Result<Option<NodeAddr>, Error> {
-        self.slot = match self.exchange.command().explicit_target() {
-            None => self.exchange.command().slot_for_routing()?,
-            Some(Target::Slot(slot)) => Some(*slot),
-            Some(Target::AnyPrimary) => None,
-            Some(Target::Node(addr)) => return Ok(Some(addr.clone())),
-            Some(Target::AllPrimaries | Target::AllNodes) => {
-                return Err(self.exchange.command().for_several_nodes());
-            }
-        };
-        let shared = self.handle.shared();
-        let addr = shared.current().locate(self.slot);
-        if addr.is_none() {
-            shared.config().seeds()?;
-        }
-        Ok(addr)
     }
 
     fn poll_inner(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, Error>> {
@@ -160,8 +110,8 @@ impl<C: MakeNode> ResponseFuture<C> {
                     let error = error.take().expect("polled after it was ready");
                     return Poll::Ready(Err(error));
                 }
-                State::Waiting { refreshed, .. } => {
-                    let outcome = ready!(refreshed.as_mut().poll(cx));
+                State::Waiting { refresh } => {
+                    let outcome = ready!(refresh.refreshed.as_mut().poll(cx));
                     if let Some(cell) = this.exchange.command().topology_cell() {
                         if this.exchange.command().wants_confirmed_topology() {
                             outcome.clone()?;
@@ -180,7 +130,8 @@ impl<C: MakeNode> ResponseFuture<C> {
                     *this.state = State::Exchanging;
                 }
                 State::Exchanging => {
-                    let reply = ready!(this.exchange.as_mut().poll(cx))?;
+                    let nodes = || this.handle.nodes();
+                    let reply = ready!(this.exchange.as_mut().poll(cx, nodes))?;
                     let Value::Error(error) = &reply else {
                         return Poll::Ready(Ok(reply));
                     };
@@ -215,9 +166,10 @@ impl<C: MakeNode> ResponseFuture<C> {
     fn follow(self: Pin<&mut Self>, redirect: Redirect) -> Result<(), Error> {
         let shared = Arc::clone(self.handle.shared());
         let from = self.exchange.addr().expect("a node has answered").clone();
-        if self.redirects == shared.config().max_redirects {
+        let redirects = self.redirects as usize;
+        if redirects >= shared.config().max_redirects {
             self.trigger();
-            return Err(too_many_redirects(self.redirects, &redirect, &from));
+            return Err(too_many_redirects(redirects, &redirect, &from));
         }
         shared.count(&redirect);
         if shared.take_note(std::slice::from_ref(&redirect), &from) {
@@ -232,9 +184,12 @@ impl<C: MakeNode> ResponseFuture<C> {
             // Whoever answered there is not who the cluster means: its host name may have a new address. Asked at
             // once it would say the same again.
             shared.current().renew(&from);
-            *this.state = State::Waiting {
-                refreshed: this.handle.refresh(this.exchange.nodes()),
+            let refresh = Refresh {
+                refreshed: this.handle.refresh(),
                 during: MOVED_TO_ITSELF,
+            };
+            *this.state = State::Waiting {
+                refresh: Box::new(refresh),
             };
         } else {
             this.exchange
@@ -244,7 +199,7 @@ impl<C: MakeNode> ResponseFuture<C> {
     }
 
     fn trigger(&self) {
-        self.handle.trigger(self.exchange.nodes());
+        self.handle.trigger();
     }
 
     /// The outcome once the deadline has passed.
@@ -252,9 +207,9 @@ impl<C: MakeNode> ResponseFuture<C> {
         let this = self.project();
         match this.state {
             State::Batch { run } => run.expire(cx),
-            State::Waiting { during, .. } => Err(Error::new(
+            State::Waiting { refresh } => Err(Error::new(
                 ErrorKind::Timeout,
-                format!("{DEADLINE_PASSED} {during}"),
+                format!("{DEADLINE_PASSED} {}", refresh.during),
             )
             .with_delivery(Delivery::NotSent)),
             _ => Err(this.exchange.ended_by(DEADLINE_PASSED)),
@@ -264,8 +219,7 @@ impl<C: MakeNode> ResponseFuture<C> {
     /// Takes note of a failure for the topology's sake, and says in the error where it happened.
     fn failed(&self, error: Error) -> Error {
         if matches!(self.state, State::Exchanging) {
-            self.handle
-                .failed(self.exchange.nodes(), &error, self.exchange.is_connecting());
+            self.handle.failed(&error, self.exchange.is_connecting());
         }
 
         let mut error = error.with_command(self.exchange.command().name());
@@ -281,6 +235,53 @@ impl<C: MakeNode> ResponseFuture<C> {
         }
         error
     }
+}
+
+/// The first step, by the kind of command.
+fn set_out<C: MakeNode>(
+    handle: &Arc<Handle<C>>,
+    command: &Command,
+    slot: &mut Option<Slot>,
+) -> Result<Step<C>, Error> {
+    let shared = handle.shared();
+    if shared.config().checks_arguments {
+        command.check()?;
+    }
+    if let Some(batch) = command.batch().filter(|batch| !batch.is_transaction()) {
+        let run = BatchRun::new(Arc::clone(handle), command.clone(), Arc::clone(batch));
+        let run = Box::new(run);
+        return Ok(Step::Other(State::Batch { run }));
+    }
+    if let Some(cell) = command.topology_cell() {
+        let is_good_enough = !command.wants_confirmed_topology() || handle.is_confirmed();
+        if is_good_enough && let Some(topology) = shared.current().load_full() {
+            cell.get_or_init(|| topology);
+            return Ok(Step::Other(State::Told));
+        }
+        shared.config().seeds()?;
+        return Ok(Step::Other(wait(handle)));
+    }
+    *slot = match command.explicit_target() {
+        None => command.slot_for_routing()?,
+        Some(Target::Slot(slot)) => Some(*slot),
+        Some(Target::AnyPrimary) => None,
+        Some(Target::Node(addr)) => return Ok(Step::Exchange(addr.clone())),
+        Some(Target::AllPrimaries | Target::AllNodes) => {
+            return Err(command.for_several_nodes());
+        }
+    };
+    if let Some(addr) = shared.current().locate(*slot) {
+        return Ok(Step::Exchange(addr));
+    }
+    shared.config().seeds()?;
+    Ok(Step::Other(wait(handle)))
+}
+
+/// Waits for what may tell of a node that is not known.
+fn wait<C: MakeNode>(handle: &Handle<C>) -> State<C> {
+    let (refreshed, during) = handle.missing();
+    let refresh = Box::new(Refresh { refreshed, during });
+    State::Waiting { refresh }
 }
 
 impl<C: MakeNode> Future for ResponseFuture<C> {

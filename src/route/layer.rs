@@ -164,7 +164,7 @@ fn some(seeds: Vec<NodeAddr>) -> Result<Vec<NodeAddr>, Error> {
     Ok(seeds)
 }
 
-impl<C> Layer<C> for RouteLayer {
+impl<C: Clone> Layer<C> for RouteLayer {
     type Service = Route<C>;
 
     fn layer(&self, nodes: C) -> Route<C> {

@@ -107,17 +107,19 @@ use crate::value::Value;
 /// Clones share the topology and the task that keeps it.
 pub struct Route<C> {
     nodes: C,
-    handle: Arc<Handle>,
+    handle: Arc<Handle<C>>,
+}
+
+impl<C: Clone> Route<C> {
+    fn new(nodes: C, config: Config) -> Self {
+        Self {
+            handle: Arc::new(Handle::new(nodes.clone(), config)),
+            nodes,
+        }
+    }
 }
 
 impl<C> Route<C> {
-    fn new(nodes: C, config: Config) -> Self {
-        Self {
-            nodes,
-            handle: Arc::new(Handle::new(config)),
-        }
-    }
-
     /// The current topology; `None` until one was discovered.
     pub fn topology(&self) -> Option<Arc<Topology>> {
         self.handle.shared().current().load_full()
@@ -141,13 +143,12 @@ impl<C: MakeNode> Route<C> {
     pub fn discovered(&self) -> impl Future<Output = Result<(), Error>> + Send + use<C> {
         let seeds = self.handle.shared().config().seeds().map(|_| ());
         let handle = Arc::clone(&self.handle);
-        let nodes = self.nodes.clone();
         async move {
             seeds?;
             if handle.shared().current().is_known() {
                 return Ok(());
             }
-            handle.discovery(&nodes).await
+            handle.discovery().await
         }
     }
 }
@@ -166,7 +167,7 @@ impl<C: MakeNode> Service<Command> for Route<C> {
         let shared = self.handle.shared();
         if !shared.current().is_known() {
             shared.config().seeds()?;
-            self.handle.start(&self.nodes);
+            self.handle.start();
         }
         Poll::Ready(Ok(()))
     }
@@ -181,16 +182,9 @@ impl<C: MakeNode> Service<Command> for Route<C> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, while no topology is known.
+    /// Outside of a tokio runtime, while no topology is known or where a connection is to be made.
     fn call(&mut self, command: Command) -> Self::Future {
-        let handle = Arc::clone(&self.handle);
-        let nodes = self.nodes.clone();
-        if handle.shared().config().checks_arguments
-            && let Err(error) = command.check()
-        {
-            return ResponseFuture::refused(handle, nodes, command, error);
-        }
-        ResponseFuture::new(handle, nodes, command)
+        ResponseFuture::new(&self.handle, &mut self.nodes, command)
     }
 }
 

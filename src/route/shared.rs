@@ -151,79 +151,24 @@ impl Drop for Running {
 }
 
 /// Owns the refresh task: it ends when the last clone of the `Route` and the last of its futures are gone.
-pub(super) struct Handle {
+pub(super) struct Handle<C> {
     shared: Arc<Shared>,
     task: Mutex<Option<AbortHandle>>,
+    /// Locked only to be cloned: it need not be `Sync`. What is here is never driven to readiness.
+    nodes: Mutex<C>,
 }
 
-impl Handle {
-    pub(super) fn new(config: Config) -> Self {
+impl<C> Handle<C> {
+    pub(super) fn new(nodes: C, config: Config) -> Self {
         Self {
             shared: Arc::new(Shared::new(config)),
             task: Mutex::new(None),
+            nodes: Mutex::new(nodes),
         }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
-    }
-
-    /// Starts the refresh task, unless it runs. It may have ended: with the runtime that it was started on.
-    pub(super) fn start<C: MakeNode>(&self, nodes: &C) {
-        let mut task = self.task.lock();
-        if !self.shared.is_running.swap(true, Ordering::AcqRel) {
-            self.shared.wanted.notify_one();
-            let run = refresh::run(Running(Arc::clone(&self.shared)), nodes.clone());
-            *task = Some(tokio::spawn(run).abort_handle());
-        }
-    }
-
-    /// Asks for a refresh.
-    pub(super) fn trigger<C: MakeNode>(&self, nodes: &C) {
-        // Without seeds nobody can be asked.
-        if self.shared.config.seeds.is_ok() {
-            self.shared.wanted.notify_one();
-            self.start(nodes);
-        }
-    }
-
-    /// Takes note of an exchange that failed, for the topology's sake.
-    pub(super) fn failed<C: MakeNode>(&self, nodes: &C, error: &Error, was_connecting: bool) {
-        if was_connecting || error.is_connection() {
-            self.trigger(nodes);
-        } else if error.is_timeout() {
-            self.timed_out(nodes);
-        }
-    }
-
-    /// Takes note of a command that got no reply in time.
-    fn timed_out<C: MakeNode>(&self, nodes: &C) {
-        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
-        if timeouts == SUSPICIOUS_TIMEOUTS {
-            self.trigger(nodes);
-        }
-    }
-
-    /// Asks for a refresh, and waits for one that starts from now on.
-    pub(super) fn refresh<C: MakeNode>(&self, nodes: &C) -> Refreshed {
-        let progress = self.shared.progress.subscribe();
-        let after = progress.borrow().started;
-        self.trigger(nodes);
-        outcome(progress, after)
-    }
-
-    /// Waits for the discovery under way, or asks for one.
-    pub(super) fn discovery<C: MakeNode>(&self, nodes: &C) -> Refreshed {
-        let progress = self.shared.progress.subscribe();
-        let Progress {
-            started, finished, ..
-        } = *progress.borrow();
-        if started == finished {
-            self.trigger(nodes);
-        } else {
-            self.start(nodes);
-        }
-        outcome(progress, finished)
     }
 
     /// True if the nodes were asked for the topology lately. The time allowed is about that between two refreshes, so
@@ -233,13 +178,78 @@ impl Handle {
         let confirmed = self.shared.progress.borrow().confirmed;
         confirmed.is_some_and(|at| at.elapsed() <= recent)
     }
+}
+
+impl<C: MakeNode> Handle<C> {
+    /// A make-service of nodes, for whoever has none.
+    pub(super) fn nodes(&self) -> C {
+        self.nodes.lock().clone()
+    }
+
+    /// Starts the refresh task, unless it runs. It may have ended: with the runtime that it was started on.
+    pub(super) fn start(&self) {
+        let mut task = self.task.lock();
+        if !self.shared.is_running.swap(true, Ordering::AcqRel) {
+            self.shared.wanted.notify_one();
+            let run = refresh::run(Running(Arc::clone(&self.shared)), self.nodes());
+            *task = Some(tokio::spawn(run).abort_handle());
+        }
+    }
+
+    /// Asks for a refresh.
+    pub(super) fn trigger(&self) {
+        // Without seeds nobody can be asked.
+        if self.shared.config.seeds.is_ok() {
+            self.shared.wanted.notify_one();
+            self.start();
+        }
+    }
+
+    /// Takes note of an exchange that failed, for the topology's sake.
+    pub(super) fn failed(&self, error: &Error, was_connecting: bool) {
+        if was_connecting || error.is_connection() {
+            self.trigger();
+        } else if error.is_timeout() {
+            self.timed_out();
+        }
+    }
+
+    /// Takes note of a command that got no reply in time.
+    fn timed_out(&self) {
+        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
+        if timeouts == SUSPICIOUS_TIMEOUTS {
+            self.trigger();
+        }
+    }
+
+    /// Asks for a refresh, and waits for one that starts from now on.
+    pub(super) fn refresh(&self) -> Refreshed {
+        let progress = self.shared.progress.subscribe();
+        let after = progress.borrow().started;
+        self.trigger();
+        outcome(progress, after)
+    }
+
+    /// Waits for the discovery under way, or asks for one.
+    pub(super) fn discovery(&self) -> Refreshed {
+        let progress = self.shared.progress.subscribe();
+        let Progress {
+            started, finished, ..
+        } = *progress.borrow();
+        if started == finished {
+            self.trigger();
+        } else {
+            self.start();
+        }
+        outcome(progress, finished)
+    }
 
     /// Waits for what may tell of a node that is not known, the first discovery or a refresh, and says which.
-    pub(super) fn missing<C: MakeNode>(&self, nodes: &C) -> (Refreshed, &'static str) {
+    pub(super) fn missing(&self) -> (Refreshed, &'static str) {
         if self.shared.current.is_known() {
-            (self.refresh(nodes), REFRESHING)
+            (self.refresh(), REFRESHING)
         } else {
-            (self.discovery(nodes), DISCOVERING)
+            (self.discovery(), DISCOVERING)
         }
     }
 }
@@ -257,7 +267,7 @@ fn outcome(mut progress: watch::Receiver<Progress>, after: u64) -> Refreshed {
     })
 }
 
-impl Drop for Handle {
+impl<C> Drop for Handle<C> {
     fn drop(&mut self) {
         if let Some(task) = self.task.get_mut() {
             task.abort();

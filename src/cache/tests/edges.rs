@@ -258,7 +258,7 @@ async fn waiters_of_a_departed_node_know_why_though_its_dial_ends_meanwhile() {
     let mut cache = ConnectionCache::new(connect);
     drop(cache.call(node(1)).await.expect("connected"));
     let asked = cache.call(node(2));
-    while cache.pool.counters().snapshot().dials_started < 2 {
+    while cache.pool().counters().snapshot().dials_started < 2 {
         tokio::task::yield_now().await;
     }
     // The connection to node 1 is dropped first.

@@ -1,6 +1,7 @@
 //! What the parts of a pipeline wait for: an exchange with a node, or a refresh.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
@@ -10,7 +11,7 @@ use crate::command::Command;
 use crate::error::{Error, ErrorKind};
 use crate::route::exchange::Exchange;
 use crate::route::make::MakeNode;
-use crate::route::shared::Refreshed;
+use crate::route::shared::{Handle, Refreshed};
 use crate::value::Value;
 
 pin_project! {
@@ -18,7 +19,7 @@ pin_project! {
     #[project = JobProj]
     pub(super) enum Job<C: MakeNode> {
         /// The replies of one node to one unit.
-        Exchange { #[pin] exchange: Exchange<C>, parts: Vec<usize> },
+        Exchange { #[pin] exchange: Exchange<C>, handle: Arc<Handle<C>>, parts: Vec<usize> },
         /// A refresh that may tell where to send them.
         Refresh { refreshed: Refreshed, during: &'static str, parts: Vec<usize> },
     }
@@ -49,9 +50,15 @@ pub(super) struct Exchanged {
 
 impl<C: MakeNode> Job<C> {
     /// Sends these commands to the node: one as it is, several as one unit.
-    pub(super) fn exchange(nodes: C, addr: NodeAddr, unit: Command, parts: Vec<usize>) -> Self {
+    pub(super) fn exchange(
+        handle: Arc<Handle<C>>,
+        addr: NodeAddr,
+        unit: Command,
+        parts: Vec<usize>,
+    ) -> Self {
         Self::Exchange {
-            exchange: Exchange::new(nodes, unit).with_addr(addr),
+            exchange: Exchange::with(addr, unit),
+            handle,
             parts,
         }
     }
@@ -67,6 +74,7 @@ impl<C: MakeNode> Job<C> {
             JobProj::Exchange {
                 mut exchange,
                 parts,
+                ..
             } => {
                 let error = exchange.ended_by(event);
                 // What the connection knows better, it records as it is told to forget the unit.
@@ -89,9 +97,10 @@ impl<C: MakeNode> Future for Job<C> {
         Poll::Ready(match self.project() {
             JobProj::Exchange {
                 mut exchange,
+                handle,
                 parts,
             } => {
-                let result = ready!(exchange.as_mut().poll(cx));
+                let result = ready!(exchange.as_mut().poll(cx, || handle.nodes()));
                 let parts = std::mem::take(parts);
                 Done::Exchanged(exchanged(&exchange, parts, result))
             }

@@ -32,8 +32,7 @@ use crate::value::Value;
 /// What became of each command is written into the [`Batch`] when the attempt is over, unless all have replies. Dropped
 /// before, it writes what is known by then.
 pub(super) struct BatchRun<C: MakeNode> {
-    handle: Arc<Handle>,
-    nodes: C,
+    handle: Arc<Handle<C>>,
     command: Command,
     batch: Arc<Batch>,
     round: Round,
@@ -45,12 +44,11 @@ pub(super) struct BatchRun<C: MakeNode> {
 
 impl<C: MakeNode> BatchRun<C> {
     /// Sets out. `batch` is the one of `command`.
-    pub(super) fn new(handle: Arc<Handle>, nodes: C, command: Command, batch: Arc<Batch>) -> Self {
+    pub(super) fn new(handle: Arc<Handle<C>>, command: Command, batch: Arc<Batch>) -> Self {
         let (outcomes, round) = batch.begin();
         let parts = outcomes.into_iter().map(Part::new).collect();
         let mut this = Self {
             handle,
-            nodes,
             command,
             batch,
             round,
@@ -120,7 +118,7 @@ impl<C: MakeNode> BatchRun<C> {
         if let Err(error) = self.handle.shared().config().seeds() {
             return self.fail_all(unlocated, &error);
         }
-        let (refreshed, during) = self.handle.missing(&self.nodes);
+        let (refreshed, during) = self.handle.missing();
         self.wait(unlocated, refreshed, during);
     }
 
@@ -141,7 +139,7 @@ impl<C: MakeNode> BatchRun<C> {
                 members => Command::pipeline(members.iter().map(command)),
             };
             self.jobs.push(Job::exchange(
-                self.nodes.clone(),
+                Arc::clone(&self.handle),
                 addr,
                 unit.on_behalf_of(&self.command),
                 members.iter().map(|member| member.part).collect(),

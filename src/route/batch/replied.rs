@@ -23,7 +23,7 @@ impl<C: MakeNode> BatchRun<C> {
             failure,
         } = exchanged;
         if let Some((error, was_connecting)) = failure {
-            self.handle.failed(&self.nodes, &error, was_connecting);
+            self.handle.failed(&error, was_connecting);
         }
         let mut redirected = Vec::new();
         let mut is_changing = false;
@@ -48,7 +48,7 @@ impl<C: MakeNode> BatchRun<C> {
             is_changing |= self.follow(redirected, &addr);
         }
         if is_changing {
-            self.handle.trigger(&self.nodes);
+            self.handle.trigger();
         }
     }
 
@@ -111,7 +111,7 @@ impl<C: MakeNode> BatchRun<C> {
         if !to_itself.is_empty() {
             // As for one command: whoever answered there is not who the cluster means.
             shared.current().renew(from);
-            let refreshed = self.handle.refresh(&self.nodes);
+            let refreshed = self.handle.refresh();
             self.wait(to_itself, refreshed, MOVED_TO_ITSELF);
         }
         is_stale || is_beyond

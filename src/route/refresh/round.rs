@@ -1,6 +1,8 @@
 //! One refresh: several nodes are asked at once, and the best of their views is taken.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -156,15 +158,14 @@ async fn query<C: MakeNode>(nodes: C, addr: NodeAddr, config: Config) -> Result<
     };
     let mut command = cmd("CLUSTER").arg(subcommand);
     command.set_deadline(Instant::now() + config.query_timeout);
-    let exchange = Exchange::new(nodes, command).with_addr(addr.clone());
-    let reply = timeout(config.query_timeout, exchange)
-        .await
-        .map_err(|_| {
-            Error::new(
-                ErrorKind::Timeout,
-                format!("no answer within {:?}", config.query_timeout),
-            )
-        })??;
+    let mut exchange = pin!(Exchange::with(addr.clone(), command));
+    let reply = poll_fn(move |cx| exchange.as_mut().poll(cx, || nodes.clone()));
+    let reply = timeout(config.query_timeout, reply).await.map_err(|_| {
+        Error::new(
+            ErrorKind::Timeout,
+            format!("no answer within {:?}", config.query_timeout),
+        )
+    })??;
     let announced = config.addr_map.answered_by(&addr);
     match config.discovery {
         Discovery::Slots => Topology::read_slots(&reply, &announced),
