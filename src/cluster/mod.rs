@@ -27,29 +27,29 @@ pub mod commands;
 mod each_node;
 mod lease;
 pub mod pipeline;
+mod reply;
 pub mod script;
 #[cfg(test)]
 mod tests;
 mod topology;
+mod waiting;
 mod watch;
 
-use std::borrow::Cow;
 use std::fmt;
-use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tower::{BoxError, Layer, Service};
 
 pub use self::builder::{
     AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, RequestStack,
 };
 pub use self::pipeline::Pipeline;
+use self::reply::{Exchange, Reply};
 pub use self::script::Script;
 pub use self::watch::WatchOptions;
-use crate::command::{BlockTime, Command, CommandInfo};
-use crate::error::{Error, ErrorKind};
+use crate::command::Command;
+use crate::error::Error;
 use crate::metrics::{Counters, Metrics};
 use crate::timeout::TimeoutLayer;
 use crate::value::{FromValue, Value};
@@ -176,83 +176,48 @@ where
     /// # Errors
     ///
     /// Whatever the stack fails with, found again by [`Error::from`]; and an error reply, as
-    /// [`ErrorKind::Server`].
+    /// [`ErrorKind::Server`](crate::ErrorKind::Server).
     ///
     /// # Cancel safety
     ///
     /// Dropped before the command is written, it never is. Dropped later, it may be applied or not.
-    pub async fn send(&self, mut command: Command) -> Result<Value, Error> {
-        let name = Name::of(&command);
-        command.claim_batch();
-        let mut service = self.service.clone();
-        let result = match self.ready(&mut service, &mut command).await {
-            Ok(()) => service
-                .call(command)
-                .await
-                .map_err(|error| Error::from(error.into())),
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(Value::Error(error)) => Err(Error::server(error).with_command(name)),
-            Ok(value) => Ok(value),
-            Err(error) => Err(error.with_command(name)),
-        }
+    #[inline]
+    pub fn send(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<Value, Error>> + use<'_, S> {
+        Reply::new(self, command)
     }
 
     /// Sends a command, and converts the reply.
     ///
     /// # Errors
     ///
-    /// As [`send`](Cluster::send), and [`ErrorKind::Conversion`] if the reply is not what was asked for. The
+    /// As [`send`](Cluster::send), and [`ErrorKind::Conversion`](crate::ErrorKind::Conversion) if the reply is not what was asked for. The
     /// command is applied then.
     ///
     /// # Cancel safety
     ///
     /// As [`send`](Cluster::send).
-    pub async fn query<T: FromValue>(&self, command: Command) -> Result<T, Error> {
-        let name = Name::of(&command);
-        let value = self.send(command).await?;
-        T::from_value(value).map_err(|error| Error::from(error).with_command(name))
+    #[inline]
+    pub fn query<T: FromValue>(
+        &self,
+        command: Command,
+    ) -> impl Future<Output = Result<T, Error>> + use<'_, S, T> {
+        Reply::new(self, command)
     }
 
-    /// Sends a request, and gives what the stack answers: error replies are values. [`send`](Cluster::send) does the
-    /// same by itself, since its future would be larger by two commands.
-    async fn exchange(&self, mut command: Command) -> Result<Value, Error> {
-        command.claim_batch();
-        let mut service = self.service.clone();
-        self.ready(&mut service, &mut command).await?;
-        let reply = service.call(command).await;
-        reply.map_err(|error| Error::from(error.into()))
+    /// As [`query`](Cluster::query), of a command that may have been refused before it was sent.
+    fn query_checked<T: FromValue>(&self, command: Result<Command, Error>) -> Reply<'_, S, T> {
+        match command {
+            Ok(command) => Reply::new(self, command),
+            Err(error) => Reply::refused(self, error),
+        }
     }
 
-    /// Waits until the stack is ready, and deducts that time from what the command has.
-    async fn ready(&self, service: &mut S, command: &mut Command) -> Result<(), Error> {
-        let mut poll_ready = |cx: &mut Context<'_>| {
-            let ready = service.poll_ready(cx);
-            ready.map_err(|error| Error::from(error.into()))
-        };
-        // No timer is made for what is ready at once, which is nearly always.
-        let at_once = poll_fn(|cx| Poll::Ready(poll_ready(cx))).await;
-        if let Poll::Ready(result) = at_once {
-            return result;
-        }
-        let start = Instant::now();
-        let timeout = command.own_timeout().unwrap_or(self.ready_timeout);
-        let timeout = match command.deadline() {
-            Some(deadline) => timeout.min(deadline.saturating_duration_since(start)),
-            None => timeout,
-        };
-        let ready = tokio::time::timeout(timeout, poll_fn(poll_ready));
-        ready.await.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Overloaded,
-                format!("the client was not ready for another request within {timeout:?}"),
-            ))
-        })?;
-        if command.block_time() == BlockTime::NotBlocking {
-            command.set_waiting_since(start);
-        }
-        Ok(())
+    /// Sends a request, and gives what the stack answers: error replies are values.
+    fn exchange(&self, command: Command) -> Exchange<'_, S> {
+        Exchange::new(self, command)
     }
 }
 
@@ -275,29 +240,5 @@ impl<S: Service<Command>> Service<Command> for Cluster<S> {
 impl<S> fmt::Debug for Cluster<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster").finish_non_exhaustive()
-    }
-}
-
-/// A command's name, kept for the error message without a clone of the command.
-enum Name {
-    Known(&'static CommandInfo),
-    Other(Cow<'static, str>),
-}
-
-impl Name {
-    fn of(command: &Command) -> Self {
-        match command.info() {
-            Some(info) => Self::Known(info),
-            None => Self::Other(command.name()),
-        }
-    }
-}
-
-impl From<Name> for Cow<'static, str> {
-    fn from(name: Name) -> Self {
-        match name {
-            Name::Known(info) => info.name().into(),
-            Name::Other(name) => name,
-        }
     }
 }

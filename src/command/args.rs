@@ -62,37 +62,58 @@ impl Args {
         }
     }
 
+    #[inline]
     pub(super) fn count(&self) -> usize {
         self.count as usize
     }
 
     /// Encodes one more argument by copying it, once.
     pub(super) fn push(&mut self, argument: &[u8]) {
+        if self.push_inline(argument) {
+            return;
+        }
         if argument.len() >= SHARED {
             return self.push_bytes(Bytes::copy_from_slice(argument));
         }
         self.count += 1;
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(argument.len()).as_bytes();
-        let parts: [&[u8]; 5] = [b"$", digits, b"\r\n", argument, b"\r\n"];
-        if let Encoded::Inline { len, bytes } = &mut self.encoded {
-            let start = usize::from(*len);
-            let needed = 5 + digits.len() + argument.len();
-            if needed <= INLINE - start {
-                let mut rest = &mut bytes[start..];
-                for part in parts {
-                    let (here, after) = rest.split_at_mut(part.len());
-                    here.copy_from_slice(part);
-                    rest = after;
-                }
-                *len += needed as u8;
-                return;
-            }
-        }
         let heap = self.heap_mut(argument.len() + 32);
-        for part in parts {
+        for part in [b"$", digits, b"\r\n", argument, b"\r\n"] {
             heap.bytes.extend_from_slice(part);
         }
+    }
+
+    /// Encodes one more argument in the command itself, if there is room: nearly always, so every instruction counts.
+    fn push_inline(&mut self, argument: &[u8]) -> bool {
+        let Encoded::Inline { len, bytes } = &mut self.encoded else {
+            return false;
+        };
+        // Of more digits than two it has no room.
+        let digits = if argument.len() < 10 { 1 } else { 2 };
+        let needed = argument.len().saturating_add(5 + digits);
+        let Some(out) = bytes[usize::from(*len)..].get_mut(..needed) else {
+            return false;
+        };
+        let (header, rest) = out.split_at_mut(3 + digits);
+        let length = argument.len() as u8;
+        match header {
+            [dollar, ones, end @ ..] if digits == 1 => {
+                (*dollar, *ones) = (b'$', b'0' + length);
+                end.copy_from_slice(b"\r\n");
+            }
+            [dollar, tens, ones, end @ ..] => {
+                (*dollar, *tens, *ones) = (b'$', b'0' + length / 10, b'0' + length % 10);
+                end.copy_from_slice(b"\r\n");
+            }
+            _ => unreachable!("at least four bytes"),
+        }
+        let (copy, end) = rest.split_at_mut(argument.len());
+        copy.copy_from_slice(argument);
+        end.copy_from_slice(b"\r\n");
+        *len += needed as u8;
+        self.count += 1;
+        true
     }
 
     /// Encodes one more argument, which is not copied if it is large.

@@ -30,13 +30,22 @@ impl Command {
     }
 
     /// The commands this one is made of.
+    #[inline]
     pub fn batch(&self) -> Option<&Arc<Batch>> {
         self.extras.as_ref()?.batch.as_ref()
     }
 
     /// Makes the outcomes of a batch those of one request, though the application may send clones of the command.
     /// Clones made from here on are of the same request.
+    #[inline]
     pub(crate) fn claim_batch(&mut self) {
+        if self.batch().is_some() {
+            self.claim_own_batch();
+        }
+    }
+
+    #[inline(never)]
+    fn claim_own_batch(&mut self) {
         let Some(extras) = self.extras.as_deref() else {
             return;
         };

@@ -24,7 +24,16 @@ impl Command {
     /// assert!(error.to_string().starts_with("the command takes 1 argument, the key, not 2"));
     /// assert!(cmd("EVAL").arg("return 1").arg(2).arg("k").check().is_err());
     /// ```
+    #[inline]
     pub fn check(&self) -> Result<(), Error> {
+        match self.plain_slot() {
+            Some(_) => Ok(()),
+            None => self.check_by_rules(),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn check_by_rules(&self) -> Result<(), Error> {
         let Some(batch) = self.batch() else {
             return match self.fault() {
                 None => Ok(()),
@@ -145,7 +154,8 @@ impl Fault {
 
 impl CommandInfo {
     /// True if this may be the number of arguments, the name included.
-    fn takes(&self, arg_count: usize) -> bool {
+    #[inline]
+    pub(super) fn takes(&self, arg_count: usize) -> bool {
         match usize::try_from(self.arity()) {
             Ok(exact) => arg_count == exact,
             Err(_) => arg_count >= usize::from(self.arity().unsigned_abs()),

@@ -22,6 +22,7 @@ mod crossed;
 mod extensions;
 mod keys;
 mod parts;
+mod plain;
 mod reach;
 mod routing;
 mod settle;
@@ -142,6 +143,7 @@ impl Command {
     }
 
     /// Where to put the connection that is leased for this command, if one is to be.
+    #[inline]
     pub(crate) fn lease_request(&self) -> Option<&Arc<LeaseRequest>> {
         self.extras.as_ref()?.lease.as_ref()
     }
@@ -195,6 +197,7 @@ impl Command {
     }
 
     /// What the servers say of this command; `None` for one the [command table](lookup) does not know.
+    #[inline]
     pub fn info(&self) -> Option<&'static CommandInfo> {
         self.info
     }
@@ -205,27 +208,32 @@ impl Command {
     }
 
     /// How many arguments there are, the name included.
+    #[inline]
     pub fn arg_count(&self) -> usize {
         self.args.count()
     }
 
     /// The command's own timeout.
+    #[inline]
     pub fn own_timeout(&self) -> Option<Duration> {
         self.extras.as_ref()?.timeout
     }
 
     /// When the caller stops waiting. Set by the [`TimeoutLayer`](crate::TimeoutLayer); whatever waits below it
     /// gives up by then.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
     /// Sets when the caller stops waiting.
+    #[inline]
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
     }
 
     /// Since when the caller has waited, if it waited before the stack was called.
+    #[inline]
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
         self.extras.as_ref()?.waiting_since
     }
@@ -254,7 +262,17 @@ impl Command {
     }
 
     /// How long the command may wait on the server, by its own arguments; of a pipeline, the longest of its commands.
+    #[inline]
     pub fn block_time(&self) -> BlockTime {
+        if self.is_plain() {
+            BlockTime::NotBlocking
+        } else {
+            self.block_time_by_rules()
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn block_time_by_rules(&self) -> BlockTime {
         match (self.batch(), self.info) {
             // Inside a transaction nothing waits.
             (Some(batch), _) if batch.is_transaction() => BlockTime::NotBlocking,

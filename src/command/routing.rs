@@ -12,6 +12,7 @@ impl Command {
     }
 
     /// Where the command is to be sent, if not where its keys say.
+    #[inline]
     pub fn explicit_target(&self) -> Option<&Target> {
         self.extras.as_ref()?.target.as_ref()
     }
@@ -72,7 +73,16 @@ impl Command {
     ///
     /// As [`slot`](Command::slot), and if the command concerns other nodes than one that can be told: the answer of just
     /// any would be a part of what was asked, and look like the whole.
+    #[inline]
     pub(crate) fn slot_for_routing(&self) -> Result<Option<Slot>, Error> {
+        match self.plain_slot() {
+            Some(slot) => Ok(Some(slot)),
+            None => self.slot_for_routing_by_rules(),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn slot_for_routing_by_rules(&self) -> Result<Option<Slot>, Error> {
         let slot = self.slot()?;
         if let Some(batch) = self.batch() {
             let mut commands = batch.commands().iter();

@@ -4,11 +4,15 @@
 //! first of them directly. *Visitors* are services not ready yet: they are only told that there is a place, since
 //! nothing may be reserved for a service that might never be called.
 //!
+//! Nearly always there are free places and nobody waits: then entering and leaving are one atomic operation each.
+//! Whoever is to wait says so in the same word that counts who is inside, and from then on who leaves takes the lock.
+//!
 //! Invariants:
 //! - While a turn waits, all places are taken.
 //! - While a visitor waits, somebody is inside, whose leaving wakes a visitor for each place free then; the last
 //!   to leave wakes them all. So a visitor that was woken and does not come cannot hold up the others for longer
 //!   than the next leaves take.
+//! - While anybody waits, `AWAITED` is set. It is changed under the lock only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +30,9 @@ pub(super) struct Gate {
 #[derive(Debug)]
 struct Shared {
     max: usize,
-    // Written under the lock; read without it where a place is looked for but not taken.
-    inside: AtomicUsize,
+    // How many are inside, in units of `ONE`, and whether somebody waits. Whoever enters sees what those did who left
+    // before: that a place is free must hold for what it stands for, too.
+    occupancy: AtomicUsize,
     // Held for a few instructions at a time; nothing is woken or dropped under it that could come back here.
     state: Mutex<State>,
 }
@@ -42,12 +47,17 @@ struct State {
 
 type Ticket = u64;
 
+/// The bit of the occupancy that says that somebody waits, or is about to.
+const AWAITED: usize = 1;
+/// One more inside.
+const ONE: usize = 2;
+
 impl Gate {
     pub(super) fn new(max: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
                 max,
-                inside: AtomicUsize::new(0),
+                occupancy: AtomicUsize::new(0),
                 state: Mutex::default(),
             }),
         }
@@ -55,9 +65,13 @@ impl Gate {
 
     /// Takes a place, or a turn if there is none.
     pub(super) fn enter(&self) -> Result<Place, Turn> {
+        if self.shared.try_enter() {
+            return Ok(Place(self.clone()));
+        }
         let mut state = self.shared.state.lock();
-        if self.shared.has_vacancy() {
-            self.shared.inside.fetch_add(1, Ordering::Relaxed);
+        self.shared.await_leaves();
+        if self.shared.try_enter() {
+            self.shared.end_wait(&state);
             return Ok(Place(self.clone()));
         }
         let ticket = state.ticket();
@@ -69,8 +83,18 @@ impl Gate {
     }
 
     fn leave(&self) {
-        let mut state = self.shared.state.lock();
+        if !self.shared.try_leave() {
+            self.leave_to_others();
+        }
+    }
+
+    /// Leaves, and passes the place on or tells of it.
+    #[cold]
+    fn leave_to_others(&self) {
+        let shared = &*self.shared;
+        let mut state = shared.state.lock();
         if let Some((_, waker)) = state.turns.pop_first() {
+            shared.end_wait(&state);
             drop(state);
             // The place is its own now, polled or not.
             if let Some(waker) = waker {
@@ -78,11 +102,9 @@ impl Gate {
             }
             return;
         }
-        self.shared.inside.fetch_sub(1, Ordering::Relaxed);
-        if state.visitors.is_empty() {
-            return;
-        }
-        let woken = self.shared.visitors_to_wake(&mut state);
+        shared.occupancy.fetch_sub(ONE, Ordering::Release);
+        let woken = shared.visitors_to_wake(&mut state);
+        shared.end_wait(&state);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -96,12 +118,45 @@ impl State {
 }
 
 impl Shared {
+    fn inside(&self) -> usize {
+        self.occupancy.load(Ordering::Relaxed) / ONE
+    }
+
     fn has_vacancy(&self) -> bool {
-        self.inside.load(Ordering::Relaxed) < self.max
+        self.inside() < self.max
+    }
+
+    /// Takes a place if there is one.
+    fn try_enter(&self) -> bool {
+        self.update(|occupancy| (occupancy / ONE < self.max).then(|| occupancy + ONE))
+    }
+
+    /// Gives a place back if nobody waits for one.
+    fn try_leave(&self) -> bool {
+        self.update(|occupancy| (occupancy & AWAITED == 0).then(|| occupancy - ONE))
+    }
+
+    fn update(&self, change: impl Fn(usize) -> Option<usize>) -> bool {
+        let change = self
+            .occupancy
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, change);
+        change.is_ok()
+    }
+
+    /// From here on, who leaves takes the lock, which the caller holds. So if there is no place now, there will be none
+    /// before the caller has queued.
+    fn await_leaves(&self) {
+        self.occupancy.fetch_or(AWAITED, Ordering::Relaxed);
+    }
+
+    fn end_wait(&self, state: &State) {
+        if state.turns.is_empty() && state.visitors.is_empty() {
+            self.occupancy.fetch_and(!AWAITED, Ordering::Relaxed);
+        }
     }
 
     fn visitors_to_wake(&self, state: &mut State) -> Vec<Waker> {
-        let count = match self.inside.load(Ordering::Relaxed) {
+        let count = match self.inside() {
             0 => state.visitors.len(),
             inside => self.max - inside,
         };
@@ -179,12 +234,13 @@ impl Visitor {
             return Poll::Ready(());
         }
         let mut state = shared.state.lock();
-        // Looked at again: under the lock nobody leaves between the look and the registration.
+        shared.await_leaves();
         if shared.has_vacancy() {
             let old = self
                 .ticket
                 .take()
                 .and_then(|ticket| state.visitors.remove(&ticket));
+            shared.end_wait(&state);
             drop(state);
             drop(old);
             return Poll::Ready(());

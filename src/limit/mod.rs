@@ -48,10 +48,20 @@ use crate::command::Command;
 /// Bounds the requests in flight; see the [module docs](self).
 ///
 /// Clones share the bound.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct InFlightLimit<S> {
     inner: S,
     visitor: Visitor,
+}
+
+/// The clone has no request under way, and waits for nothing.
+impl<S: Clone> Clone for InFlightLimit<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            visitor: self.visitor.clone(),
+        }
+    }
 }
 
 impl<S> InFlightLimit<S> {
@@ -100,6 +110,7 @@ where
 
     fn call(&mut self, command: Command) -> Self::Future {
         match self.visitor.gate().enter() {
+            // Should the call panic, the place is dropped here and now, whatever becomes of this service.
             Ok(place) => ResponseFuture::running(self.inner.call(command), place),
             Err(turn) => {
                 // The instance that is ready is the one to be called, whenever that will be.

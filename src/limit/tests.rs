@@ -1,3 +1,5 @@
+use std::future::Ready;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -295,4 +297,17 @@ async fn under_load_the_bound_holds_and_everybody_is_served() {
     for result in join_all(tasks).await {
         result.expect("no panic");
     }
+}
+
+#[test]
+fn a_call_that_panics_gives_its_place_back_though_its_service_is_kept() {
+    let panicking =
+        service_fn(|_: Command| -> Ready<Result<Value, BoxError>> { panic!("as told") });
+    let mut kept = InFlightLimit::new(panicking, 1);
+    let mut other = task::spawn(kept.clone());
+    let call = AssertUnwindSafe(|| drop(kept.call(get())));
+    catch_unwind(call).expect_err("it panics");
+    let ready = other.enter(|cx, mut other| other.poll_ready(cx));
+    assert!(ready.is_ready());
+    drop(kept);
 }

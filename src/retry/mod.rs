@@ -1,4 +1,4 @@
-//! Trying again: [`RetryPolicy`], for tower's [`RetryLayer`].
+//! Trying again: [`RetryLayer`], as a [`RetryPolicy`] says.
 //!
 //! # What is retried
 //!
@@ -71,6 +71,12 @@
 //! # }
 //! ```
 //!
+//! # Beside tower's
+//!
+//! The policy is a [`tower::retry::Policy`], so that it can be given to [`tower::retry::RetryLayer`] as well, and a
+//! policy of the application's own goes into that one. This crate's layer does the same for less: tower's clones
+//! policy and service for every request, and this one when there is something to retry.
+//!
 //! [`Command::deadline`]: crate::Command::deadline
 //! [`NotApplied`]: crate::Delivery::NotApplied
 //! [`NotSent`]: crate::Delivery::NotSent
@@ -79,13 +85,81 @@
 mod backoff;
 mod budget;
 mod failure;
+pub mod future;
+mod layer;
 mod policy;
 mod setback;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use tower::Service;
+
 pub use self::backoff::Backoff;
 pub use self::failure::Failure;
+use self::future::ResponseFuture;
+pub use self::layer::RetryLayer;
 pub use self::policy::RetryPolicy;
-#[doc(no_inline)]
-pub use tower::retry::RetryLayer;
+use crate::command::Command;
+use crate::value::Value;
+
+/// Tries again what fails, as its policy says; see the [module docs](self).
+#[derive(Clone, Debug)]
+pub struct Retry<S> {
+    inner: S,
+    shared: Arc<Shared<S>>,
+}
+
+/// What the requests of all clones have in common.
+#[derive(Debug)]
+struct Shared<S> {
+    policy: RetryPolicy,
+    /// Cloned for each retry. A request has no service of its own until it needs one: a clone for each would cost more
+    /// than the rest of this layer.
+    service: Mutex<S>,
+}
+
+impl<S: Clone> Retry<S> {
+    /// Retries requests of `inner` as this policy says.
+    pub fn new(inner: S, policy: RetryPolicy) -> Self {
+        let service = Mutex::new(inner.clone());
+        Self {
+            inner,
+            shared: Arc::new(Shared { policy, service }),
+        }
+    }
+}
+
+impl<S> Retry<S> {
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S> Service<Command> for Retry<S>
+where
+    S: Service<Command, Response = Value, Error: Failure> + Clone,
+{
+    type Response = Value;
+    type Error = S::Error;
+    type Future = ResponseFuture<S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, command: Command) -> Self::Future {
+        let kept = self.shared.policy.keep(&command);
+        let shared = Arc::clone(&self.shared);
+        ResponseFuture::new(self.inner.call(command), shared, kept)
+    }
+}

@@ -20,7 +20,7 @@ use crate::value::Value;
 
 /// Retries what is safe to retry, within deadline, count and budget; see the [module docs](super).
 ///
-/// Clones share the budget. tower clones the policy for each request, to keep count of its attempts.
+/// Clones share the budget. A clone made for a request keeps count of its attempts.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     settings: Arc<Settings>,
@@ -114,6 +114,18 @@ impl RetryPolicy {
     pub fn counters(mut self, counters: Counters) -> Self {
         self.settings_mut().counters = counters;
         self
+    }
+
+    /// A clone of the command for the attempts to come; `None` if there will be none.
+    pub(super) fn keep(&self, command: &Command) -> Option<Command> {
+        (self.settings.retries > 0).then(|| command.clone())
+    }
+
+    /// Counts a request, which allows for so much more retries.
+    pub(super) fn deposit(&self) {
+        if let Some(budget) = &self.settings.budget {
+            budget.deposit();
+        }
     }
 
     fn settings_mut(&mut self) -> &mut Settings {
@@ -265,10 +277,8 @@ impl<E: Failure> Policy<Command, Value, E> for RetryPolicy {
         command: &mut Command,
         result: &mut Result<Value, E>,
     ) -> Option<Self::Future> {
-        if self.attempts == 0
-            && let Some(budget) = &self.settings.budget
-        {
-            budget.deposit();
+        if self.attempts == 0 {
+            self.deposit();
         }
         self.attempts = self.attempts.saturating_add(1);
         let batch = command.batch().filter(|batch| !batch.is_transaction());
@@ -286,6 +296,6 @@ impl<E: Failure> Policy<Command, Value, E> for RetryPolicy {
     }
 
     fn clone_request(&mut self, command: &Command) -> Option<Command> {
-        (self.settings.retries > 0).then(|| command.clone())
+        self.keep(command)
     }
 }

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, task};
-use tower::retry::{Retry, RetryLayer};
 use tower::{BoxError, Layer, Service, service_fn};
 
-use super::RetryPolicy;
+use super::{Retry, RetryLayer, RetryPolicy};
 use crate::addr::NodeAddr;
 use crate::command::{Command, Target, cmd};
 use crate::error::{Delivery, Error, ErrorKind};
@@ -338,7 +337,7 @@ async fn requests_do_not_share_their_count_of_attempts() {
     let inner = service_fn(|_: Command| async {
         Err::<Value, _>(Error::new(ErrorKind::Overloaded, "full"))
     });
-    let mut service: Retry<_, _> = RetryLayer::new(policy(1)).layer(inner);
+    let mut service: Retry<_> = RetryLayer::new(policy(1)).layer(inner);
     for _ in 0..2 {
         let error = service.call(write()).await.unwrap_err();
         assert_eq!(error.attempts(), 2);

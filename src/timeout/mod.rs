@@ -86,6 +86,10 @@ impl<S> Timeout<S> {
         }
     }
 
+    fn alarm(&self) -> Alarm {
+        Alarm::new(Arc::clone(&self.alarms))
+    }
+
     /// The service inside.
     pub fn get_ref(&self) -> &S {
         &self.inner
@@ -127,16 +131,23 @@ where
             (Some(outer), Some(ours)) => Some(outer.min(ours)),
             (outer, ours) => outer.or(ours),
         };
-        let alarm = Alarm::new(self.alarms.clone());
         let Some(deadline) = deadline else {
-            return ResponseFuture::unlimited(self.inner.call(command), alarm);
+            return ResponseFuture::unlimited(self.inner.call(command), self.alarm());
         };
-        let limit = Limit::new(start, deadline, command.name());
         if deadline <= now {
-            return ResponseFuture::expired(limit, alarm);
+            let limit = Limit::new(start, deadline, command.name());
+            return ResponseFuture::expired(limit, self.alarm());
         }
         command.set_deadline(deadline);
-        ResponseFuture::limited(self.inner.call(command), limit, alarm)
+        let Some(info) = command.info() else {
+            let limit = Limit::new(start, deadline, command.name());
+            return ResponseFuture::limited(self.inner.call(command), limit, self.alarm());
+        };
+        // The inner call comes first: with nothing at hand that would have to be dropped should it panic, the compiler
+        // builds its response where it belongs.
+        let response = self.inner.call(command);
+        let limit = Limit::new(start, deadline, info.name().into());
+        ResponseFuture::limited(response, limit, self.alarm())
     }
 }
 

@@ -2,14 +2,21 @@
 
 use tower::BoxError;
 use tracing::field::Empty;
-use tracing::{Span, debug_span};
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing::{Level, Span, debug_span};
 
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::Error;
 use crate::value::{ServerError, Value};
 
-/// The span of a request, disabled while nobody listens.
+/// False while nobody listens to any span of this level: a look at one static, at which a request would otherwise
+/// pass a span around.
+pub(super) fn is_enabled() -> bool {
+    Level::DEBUG <= STATIC_MAX_LEVEL && Level::DEBUG <= LevelFilter::current()
+}
+
+/// The span of a request, disabled if nobody listens to it.
 pub(super) fn open(command: &Command) -> Span {
     let span = debug_span!(
         target: "tower_redis_cluster",
@@ -86,6 +93,9 @@ fn record_error(span: &Span, error: &Error) {
 /// Writes which node answered into the request's span, if one is open. Other spans do not have these fields, and ignore
 /// them.
 pub(crate) fn answered_by(node: &NodeAddr) {
+    if !is_enabled() {
+        return;
+    }
     let span = Span::current();
     if !span.is_disabled() {
         record_node(&span, node);

@@ -28,12 +28,15 @@ macro_rules! commands {
         {
             $(
                 $(#[$doc])*
-                pub async fn $name $(<$reply_type: $crate::FromValue>)? (
+                pub fn $name $(<$reply_type: $crate::FromValue>)? (
                     &self,
                     $($argument: $type),*
-                ) -> Result<$reply, $crate::Error> {
+                ) -> impl Future<Output = Result<$reply, $crate::Error>> {
+                    // Built here and not by the future, which would be larger by all the arguments.
                     let build = move || -> Result<$crate::Command, $crate::Error> { Ok($body) };
-                    self.query(build()?).await $(.map($convert))?
+                    let reply = self.query_checked(build());
+                    $(let reply = futures_util::FutureExt::map(reply, |reply| reply.map($convert));)?
+                    reply
                 }
             )*
         }

@@ -2,6 +2,7 @@
 //! each test says.
 
 mod costs;
+mod instances;
 mod pipelines;
 mod scripts;
 mod transactions;

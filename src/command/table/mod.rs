@@ -46,6 +46,7 @@ pub struct CommandInfo {
     request_policy: RequestPolicy,
     response_policy: ResponsePolicy,
     subcommands: &'static [&'static CommandInfo],
+    is_plain: bool,
 }
 
 impl CommandInfo {
@@ -116,6 +117,12 @@ impl CommandInfo {
     /// The commands it contains: `CLUSTER SLOTS` and its like for `CLUSTER`.
     pub const fn subcommands(&self) -> &'static [&'static CommandInfo] {
         self.subcommands
+    }
+
+    /// True if the layers need to know nothing else of it than its slot.
+    #[inline]
+    pub(super) const fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// The subcommand with this name, such as `slots`, in upper or lower case.
@@ -216,6 +223,7 @@ impl CommandInfo {
             request_policy: RequestPolicy::Default,
             response_policy: ResponsePolicy::Default,
             subcommands: &[],
+            is_plain: false,
         }
     }
 
@@ -229,17 +237,23 @@ impl CommandInfo {
         if let [spec] = specs {
             self.single_key = spec.single();
         }
-        self
+        self.judged()
     }
 
     const fn policy(mut self, request: RequestPolicy, response: ResponsePolicy) -> Self {
         self.request_policy = request;
         self.response_policy = response;
-        self
+        self.judged()
     }
 
     const fn containing(mut self, subcommands: &'static [&'static Self]) -> Self {
         self.subcommands = subcommands;
+        self.judged()
+    }
+
+    /// With the bit that is read in place of the rules it follows from.
+    const fn judged(mut self) -> Self {
+        self.is_plain = self.has_plain_rules();
         self
     }
 }

@@ -3,14 +3,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tower::retry::RetryLayer;
 use tower::{BoxError, Layer, Service, service_fn};
 
 use super::{due_in, policy, read, write};
 use crate::command::{Command, Outcome};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::metrics::Counters;
-use crate::retry::RetryPolicy;
+use crate::retry::{RetryLayer, RetryPolicy};
 use crate::value::{ServerError, Value};
 
 /// What a node below makes of one command of the pipeline, by attempt and position.

@@ -1,0 +1,201 @@
+//! A request of the application, as a future.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower::{BoxError, Service};
+
+use super::Cluster;
+use super::waiting::Waiting;
+use crate::command::{Command, CommandInfo};
+use crate::error::Error;
+use crate::value::{FromValue, Value};
+
+pin_project! {
+    /// The reply to a command, converted; an error reply is an error.
+    #[must_use = "futures do nothing unless polled"]
+    pub(super) struct Reply<'a, S: Service<Command>, T> {
+        #[pin]
+        exchange: Exchange<'a, S>,
+        converts_to: PhantomData<fn() -> T>,
+    }
+}
+
+impl<'a, S: Service<Command>, T> Reply<'a, S, T> {
+    #[inline]
+    pub(super) fn new(cluster: &'a Cluster<S>, command: Command) -> Self {
+        Self {
+            exchange: Exchange::new(cluster, command),
+            converts_to: PhantomData,
+        }
+    }
+
+    /// For a command that must not be sent.
+    pub(super) fn refused(cluster: &'a Cluster<S>, error: Error) -> Self {
+        let state = State::Refused { error: Some(error) };
+        let name = Name::Unknown;
+        Self {
+            exchange: Exchange {
+                cluster,
+                name,
+                state,
+            },
+            converts_to: PhantomData,
+        }
+    }
+}
+
+impl<S, T> Future for Reply<'_, S, T>
+where
+    S: Service<Command, Response = Value, Error: Into<BoxError>> + Clone,
+    T: FromValue,
+{
+    type Output = Result<T, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut exchange = self.project().exchange;
+        let error = match ready!(exchange.as_mut().poll(cx)) {
+            Ok(Value::Error(error)) => Error::server(error),
+            Ok(value) => match T::from_value(value) {
+                Ok(reply) => return Poll::Ready(Ok(reply)),
+                Err(error) => Error::from(error),
+            },
+            Err(error) => error,
+        };
+        Poll::Ready(Err(exchange.project().name.take().tell(error)))
+    }
+}
+
+/// A command's name, kept for the error message without a clone of the command.
+enum Name {
+    Known(&'static CommandInfo),
+    Other(Cow<'static, str>),
+    /// Nothing was sent yet.
+    Unknown,
+}
+
+impl Name {
+    fn of(command: &Command) -> Self {
+        match command.info() {
+            Some(info) => Self::Known(info),
+            None => Self::Other(command.name()),
+        }
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Unknown)
+    }
+
+    fn tell(self, error: Error) -> Error {
+        match self {
+            Self::Known(info) => error.with_command(info.name()),
+            Self::Other(name) => error.with_command(name),
+            Self::Unknown => error,
+        }
+    }
+}
+
+pin_project! {
+    /// One request and what the stack answers: error replies are values.
+    ///
+    /// ```text
+    ///             ready at once
+    ///  Unsent ──────────────────────> Sent ──> answer
+    ///    │                             ^
+    ///    └───> Waiting ────────────────┘
+    ///             ready in time
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub(super) struct Exchange<'a, S: Service<Command>> {
+        cluster: &'a Cluster<S>,
+        name: Name,
+        #[pin]
+        state: State<S, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F> {
+        // Not polled yet.
+        Unsent { command: Option<Command> },
+        // The stack is not ready. In a box: it is rare, and has a timer.
+        Waiting { waiting: Box<Waiting<S>> },
+        // The stack was called.
+        Sent { #[pin] answer: F },
+        // Must not be sent; the error is taken by the first poll.
+        Refused { error: Option<Error> },
+    }
+}
+
+impl<'a, S: Service<Command>> Exchange<'a, S> {
+    #[inline]
+    pub(super) fn new(cluster: &'a Cluster<S>, command: Command) -> Self {
+        // No more than that before it is polled: whoever awaits it moves it first, and what was not written yet needs
+        // not be copied.
+        Self {
+            cluster,
+            name: Name::Unknown,
+            state: State::Unsent {
+                command: Some(command),
+            },
+        }
+    }
+}
+
+impl<S> Future for Exchange<'_, S>
+where
+    S: Service<Command, Response = Value, Error: Into<BoxError>> + Clone,
+{
+    type Output = Result<Value, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            // Each answer is put where it belongs at once: it is large, and a copy more of it costs.
+            match this.state.as_mut().project() {
+                StateProj::Unsent { command } => {
+                    let mut command = command
+                        .take()
+                        .expect("polled after it was ready, or had panicked");
+                    command.claim_batch();
+                    *this.name = Name::of(&command);
+                    let cluster = *this.cluster;
+                    // One for each request, and gone as soon as it was called: what a stack reserves for a request that
+                    // it does not pass on, such as a place in a queue, must not outlast it.
+                    let mut stack = cluster.service.clone();
+                    match stack.poll_ready(cx) {
+                        Poll::Ready(Ok(())) => {
+                            let answer = stack.call(command);
+                            this.state.set(State::Sent { answer });
+                        }
+                        Poll::Ready(Err(error)) => {
+                            return Poll::Ready(Err(Error::from(error.into())));
+                        }
+                        Poll::Pending => {
+                            let waiting = Waiting::new(stack, command, cluster.ready_timeout);
+                            let waiting = Box::new(waiting);
+                            this.state.set(State::Waiting { waiting });
+                        }
+                    }
+                }
+                StateProj::Waiting { waiting } => {
+                    ready!(waiting.poll_ready(cx))?;
+                    let answer = waiting.call();
+                    this.state.set(State::Sent { answer });
+                }
+                StateProj::Sent { answer } => {
+                    let answer = ready!(answer.poll(cx));
+                    return Poll::Ready(answer.map_err(|error| Error::from(error.into())));
+                }
+                StateProj::Refused { error } => {
+                    let error = error.take().expect("polled after it was ready");
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+}

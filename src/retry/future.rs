@@ -1,0 +1,123 @@
+//! The future of [`Retry`](super::Retry).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower::Service;
+use tower::retry::Policy;
+
+use super::backoff::Backoff;
+use super::failure::Failure;
+use super::{RetryPolicy, Shared};
+use crate::command::Command;
+use crate::value::Value;
+
+pin_project! {
+    /// The outcome of the last attempt.
+    ///
+    /// ```text
+    ///                    it may be sent again
+    ///  outcome <── Called ──────────────────> Waiting
+    ///                ^                           │ the pause is over
+    ///                └─────────── Readying <─────┘
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the attempt under way, and makes no other.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S: Service<Command>> {
+        shared: Arc<Shared<S>>,
+        // None if nothing is ever retried.
+        command: Option<Command>,
+        // What became of the attempts so far. In a box, since nearly every request is done with its first.
+        policy: Option<Box<RetryPolicy>>,
+        #[pin]
+        state: State<S, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F> {
+        // An attempt is under way.
+        Called { #[pin] reply: F },
+        // The pause before the next.
+        Waiting { pause: Backoff },
+        // The service for the next attempt is not ready yet.
+        Readying { service: S },
+    }
+}
+
+impl<S: Service<Command>> ResponseFuture<S> {
+    pub(super) fn new(reply: S::Future, shared: Arc<Shared<S>>, command: Option<Command>) -> Self {
+        Self {
+            shared,
+            command,
+            policy: None,
+            state: State::Called { reply },
+        }
+    }
+}
+
+impl<S> Future for ResponseFuture<S>
+where
+    S: Service<Command, Response = Value, Error: Failure> + Clone,
+{
+    type Output = Result<Value, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Called { reply } => {
+                    let mut result = ready!(reply.poll(cx));
+                    let Some(command) = this.command else {
+                        return Poll::Ready(result);
+                    };
+                    if this.policy.is_none() && is_plain_success(command, &result) {
+                        this.shared.policy.deposit();
+                        return Poll::Ready(result);
+                    }
+                    let policy = this
+                        .policy
+                        .get_or_insert_with(|| Box::new(this.shared.policy.clone()));
+                    match policy.retry(command, &mut result) {
+                        Some(pause) => State::Waiting { pause },
+                        None => return Poll::Ready(result),
+                    }
+                }
+                StateProj::Waiting { pause } => {
+                    ready!(Pin::new(pause).poll(cx));
+                    let service = this.shared.service.lock().clone();
+                    State::Readying { service }
+                }
+                StateProj::Readying { service } => {
+                    ready!(service.poll_ready(cx))?;
+                    let command = this.command.clone().expect("kept for retries");
+                    State::Called {
+                        reply: service.call(command),
+                    }
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+/// True if there is nothing to judge: nearly always.
+fn is_plain_success<E>(command: &Command, result: &Result<Value, E>) -> bool {
+    matches!(result, Ok(reply) if !matches!(reply, Value::Error(_))) && command.batch().is_none()
+}
+
+impl<S: Service<Command>> fmt::Debug for ResponseFuture<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("command", &self.command)
+            .finish_non_exhaustive()
+    }
+}
