@@ -8,15 +8,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 
-install() { # package...
-    say "installing $*"
-    local as_root=()
-    [ "$(id -u)" = 0 ] || as_root=(sudo)
-    "${as_root[@]}" apt-get update -qq
-    # Only the programs are wanted, not a service that runs.
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
+. tests/install.sh
 
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -24,13 +16,7 @@ command -v openssl >/dev/null || missing+=(openssl)
 [ -n "${REDIS_SERVER:-}" ] || command -v redis-server >/dev/null || command -v valkey-server >/dev/null \
     || missing+=(redis-server)
 command -v redis-cli >/dev/null || command -v valkey-cli >/dev/null || missing+=(redis-tools)
-if [ ${#missing[@]} -gt 0 ]; then
-    command -v apt-get >/dev/null || {
-        echo "tests/run.sh: install these, and run it again: ${missing[*]}" >&2
-        exit 1
-    }
-    install "${missing[@]}"
-fi
+[ ${#missing[@]} = 0 ] || install "${missing[@]}"
 
 say "unit and integration tests"
 cargo test --workspace --all-features --lib --bins --tests

@@ -2,16 +2,15 @@
 
 use std::future::poll_fn;
 use std::hint::black_box;
-use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::runtime::Runtime;
 use tower::Service;
 use tower_redis_cluster::connect::{ConnectConfig, Protocol, handshake_io};
-use tower_redis_cluster::{Connection, NodeAddr};
+use tower_redis_cluster::{Command, Connection, NodeAddr};
 
-use crate::harness::Row;
-use crate::services::{get, request};
+use crate::layers::{BARE, get, request, runtime};
+use crate::row::Row;
 
 /// How many requests are in flight at once.
 const AT_ONCE: u32 = 64;
@@ -19,49 +18,58 @@ const AT_ONCE: u32 = 64;
 const PIPE: usize = 16 * 1024;
 const REPLY: &[u8] = b"$64\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n";
 
-pub(crate) fn rows(runtime: &Rc<Runtime>) -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     vec![
-        round_trips(runtime, "`Connection`, a round trip of GET"),
-        batches(runtime, "`Connection`, one of 64 GETs at once"),
+        round_trips("`Connection`, a round trip of GET"),
+        batches("`Connection`, one of 64 GETs at once"),
     ]
 }
 
-fn round_trips(runtime: &Rc<Runtime>, name: &'static str) -> Row {
-    let runtime = Rc::clone(runtime);
-    let mut connection = connect(&runtime);
-    let command = get();
-    Row::service(name, move |operations| {
-        runtime.block_on(async {
-            for _ in 0..operations {
-                black_box(request(&mut connection, black_box(&command).clone()).await);
-            }
-        });
+fn round_trips(name: &'static str) -> Row {
+    row(name, || {
+        let runtime = runtime();
+        let mut connection = connect(&runtime);
+        let command = get();
+        move |operations| {
+            runtime.block_on(async {
+                for _ in 0..operations {
+                    black_box(request(&mut connection, black_box(&command).clone()).await);
+                }
+            });
+        }
     })
 }
 
 /// Where fewer are asked for, they make a batch of their own.
-fn batches(runtime: &Rc<Runtime>, name: &'static str) -> Row {
-    let runtime = Rc::clone(runtime);
-    let mut connection = connect(&runtime);
-    let command = get();
-    let mut replies = Vec::with_capacity(AT_ONCE as usize);
-    Row::service(name, move |operations| {
-        runtime.block_on(async {
-            let mut left = operations;
-            while left > 0 {
-                let batch = left.min(AT_ONCE);
-                left -= batch;
-                for _ in 0..batch {
-                    let ready = poll_fn(|cx| connection.poll_ready(cx)).await;
-                    ready.expect("the peer is there");
-                    replies.push(connection.call(black_box(&command).clone()));
+fn batches(name: &'static str) -> Row {
+    row(name, || {
+        let runtime = runtime();
+        let mut connection = connect(&runtime);
+        let command = get();
+        let mut replies = Vec::with_capacity(AT_ONCE as usize);
+        move |operations| {
+            runtime.block_on(async {
+                let mut left = operations;
+                while left > 0 {
+                    let batch = left.min(AT_ONCE);
+                    left -= batch;
+                    for _ in 0..batch {
+                        let ready = poll_fn(|cx| connection.poll_ready(cx)).await;
+                        ready.expect("the peer is there");
+                        replies.push(connection.call(black_box(&command).clone()));
+                    }
+                    for reply in replies.drain(..) {
+                        black_box(reply.await.expect("the peer answers"));
+                    }
                 }
-                for reply in replies.drain(..) {
-                    black_box(reply.await.expect("the peer answers"));
-                }
-            }
-        });
+            });
+        }
     })
+}
+
+fn row<R: FnMut(u32) + 'static>(name: &'static str, build: impl FnOnce() -> R + 'static) -> Row {
+    let future = size_of::<<Connection as Service<Command>>::Future>();
+    Row::new(name, build).over(BARE).future(future)
 }
 
 fn connect(runtime: &Runtime) -> Connection {
