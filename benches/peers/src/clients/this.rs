@@ -1,0 +1,53 @@
+//! This crate.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use tower_redis_cluster::{Cluster, FromValue, Pipeline};
+
+use crate::peer::{Failure, Peer, Step};
+
+#[derive(Clone)]
+pub(crate) struct This(Cluster);
+
+impl Peer for This {
+    type Value = Bytes;
+
+    const CONFIGURATION: &'static str = "`Cluster::builder(nodes).connect()`: the defaults.";
+
+    async fn connect(nodes: &[SocketAddr]) -> Result<Self, Failure> {
+        let urls = nodes.iter().map(|node| format!("redis://{node}"));
+        Ok(Self(Cluster::builder(urls).connect().await?))
+    }
+
+    async fn get(&mut self, key: &str) -> Result<Option<Bytes>, Failure> {
+        Ok(self.0.get(key).await?)
+    }
+
+    async fn set(&mut self, key: &str, value: Bytes) -> Result<(), Failure> {
+        Ok(self.0.set(key, value).await?)
+    }
+
+    async fn pipeline(&mut self, steps: &[Step<'_>]) -> Result<Vec<Option<Bytes>>, Failure> {
+        let mut pipeline = Pipeline::with_capacity(steps.len());
+        for step in steps {
+            pipeline = match step {
+                Step::Get(key) => pipeline.get(key),
+                Step::Set(key, value) => pipeline.set(key, value),
+            };
+        }
+        let mut found = Vec::with_capacity(steps.len());
+        let results = self.0.pipeline_each(pipeline).await?;
+        for (step, result) in steps.iter().zip(results) {
+            let value = result?;
+            if matches!(step, Step::Get(_)) {
+                found.push(Option::from_value(value)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn mget(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, Failure> {
+        Ok(self.0.mget(keys).await?)
+    }
+}
