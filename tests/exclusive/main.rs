@@ -4,3 +4,4 @@ mod fake;
 mod real;
 #[path = "../support/mod.rs"]
 mod support;
+mod watch;

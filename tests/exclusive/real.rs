@@ -121,9 +121,8 @@ fn percentile(times: &mut [Duration], part: f64) -> Duration {
     times[((times.len() - 1) as f64 * part) as usize]
 }
 
-/// To be run in a release build, on a machine that does nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures"]
+#[ignore = "measures: it takes a release build, and a machine that does nothing else"]
 async fn what_blocked_pops_cost_ten_thousand_gets_per_second() {
     let Some(local) = local(3, 0).await else {
         return;
