@@ -72,6 +72,8 @@ pub enum ErrorKind {
     Topology,
     /// A bound on commands or bytes in flight was reached.
     Overloaded,
+    /// The command was held back: its node is not answering, and is being looked after meanwhile.
+    Unavailable,
     /// The command cannot be sent as it is: no name, keys in different slots, too large.
     InvalidCommand,
     /// The reply could not be converted to the type asked for.
@@ -99,6 +101,7 @@ impl ErrorKind {
             Self::TooManyRedirects => "too_many_redirects",
             Self::Topology => "topology",
             Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
             Self::InvalidCommand => "invalid_command",
             Self::Conversion => "conversion",
             Self::Aborted => "aborted",

@@ -217,6 +217,7 @@ fn is_mended_by_time(error: &Error) -> bool {
         | ErrorKind::Timeout
         | ErrorKind::Topology
         | ErrorKind::TooManyRedirects
+        | ErrorKind::Unavailable
         | ErrorKind::Aborted => true,
         ErrorKind::Server => error.server_error().is_some_and(ServerError::is_unready),
         _ => false,

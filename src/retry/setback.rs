@@ -51,9 +51,10 @@ impl Setback {
                 }
                 true
             }
-            ErrorKind::Connect | ErrorKind::Topology | ErrorKind::TooManyRedirects => {
-                error.delivery() != Delivery::Unknown
-            }
+            ErrorKind::Connect
+            | ErrorKind::Topology
+            | ErrorKind::TooManyRedirects
+            | ErrorKind::Unavailable => error.delivery() != Delivery::Unknown,
             _ => false,
         };
         if error.delivery() == Delivery::Unknown && !is_idempotent {

@@ -20,6 +20,7 @@ impl Failure {
         match self.0.kind() {
             // Not now, perhaps soon: another instance or a later try can do better.
             ErrorKind::Overloaded
+            | ErrorKind::Unavailable
             | ErrorKind::Connect
             | ErrorKind::Connection
             | ErrorKind::Topology

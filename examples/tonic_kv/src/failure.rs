@@ -33,6 +33,7 @@ fn code(error: &Error) -> Code {
     match error.kind() {
         // By the book, Unavailable is what a caller may try again.
         ErrorKind::Overloaded
+        | ErrorKind::Unavailable
         | ErrorKind::Connect
         | ErrorKind::Connection
         | ErrorKind::Topology
