@@ -9,9 +9,15 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::budget::Budget;
+use super::news::News;
+use super::waiting::Waiter;
 
 /// How late tokio's timers may be: a pause must not end past the deadline by that.
 pub(super) const TIMER_RESOLUTION: Duration = Duration::from_millis(1);
+
+/// Over how long the retries of those are spread who hear at the same time that the cluster has changed: a crowd is not
+/// to meet a new primary in one moment, and nobody notices this time beside that of an election.
+const SPREAD: Duration = Duration::from_millis(20);
 
 /// The pause before a retry, as a future.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub struct Backoff {
 struct Pause {
     sleep: Pin<Box<Sleep>>,
     patience: Option<Patience>,
+    news: Option<News>,
+    waiter: Option<Waiter>,
 }
 
 /// What a retry waits for that the budget does not allow yet.
@@ -44,6 +52,22 @@ impl Backoff {
         }
     }
 
+    /// Ends the pause early when there is news.
+    pub(super) fn unless(mut self, news: Option<News>) -> Self {
+        if let Some(pause) = &mut self.pause {
+            pause.news = news;
+        }
+        self
+    }
+
+    /// Counts whoever pauses, until the pause is over.
+    pub(super) fn counting(mut self, waiter: Option<Waiter>) -> Self {
+        if let Some(pause) = &mut self.pause {
+            pause.waiter = waiter;
+        }
+        self
+    }
+
     /// A pause that ends when the budget allows for it.
     pub(super) fn patient(delay: Duration, patience: Patience) -> Self {
         Self {
@@ -57,6 +81,8 @@ impl Pause {
         Self {
             sleep: Box::pin(sleep(delay)),
             patience,
+            news: None,
+            waiter: None,
         }
     }
 }
@@ -65,9 +91,23 @@ impl Future for Backoff {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Pause { sleep, patience }) = self.pause.as_deref_mut() else {
+        let Some(Pause {
+            sleep,
+            patience,
+            news,
+            ..
+        }) = self.pause.as_deref_mut()
+        else {
             return Poll::Ready(());
         };
+        if let Some(awaited) = news
+            && awaited.poll(cx).is_ready()
+        {
+            *news = None;
+            let soon = Instant::now() + SPREAD.mul_f64(fastrand::f64());
+            let end = sleep.deadline().min(soon);
+            sleep.as_mut().reset(end);
+        }
         loop {
             ready!(sleep.as_mut().poll(cx));
             let now = Instant::now();

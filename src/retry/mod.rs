@@ -36,8 +36,9 @@
 //!   applied and time is what mends it, so the deadline alone decides: with a timeout of 5 s a request outlasts
 //!   an election of 4 s, and with one of 400 ms it gives up after 400 ms.
 //!   [`count_all`](RetryPolicy::count_all) makes the count hold for these too.
-//! - **The budget**, shared by all requests: retries are at most a share of the requests of the last ten
-//!   seconds, so that an outage is not made worse by a multiple of the load. Where the cluster is not ready, an
+//! - **The budget**, shared by all requests: retries of what was sent are at most a share of the requests of the last
+//!   ten seconds, so that an outage is not made worse by a multiple of the load. What was not sent is free: no server
+//!   has had to do with it. Where the cluster is not ready, an
 //!   empty budget does not end a request that has time: it waits for its share, or tries once more shortly
 //!   before its deadline. Retries that find the cluster ready again cost nothing, so that all who wait come
 //!   through.
@@ -47,7 +48,7 @@
 //! Exponential with full jitter: a random time between zero and 10, 20, 40 ms and so on up to 500 ms. The first
 //! pauses suit what passes in milliseconds (`TRYAGAIN` while a key moves, a graceful failover); the longest
 //! suits an election: a waiting request then tries about four times per second, and the end of the outage is
-//! noticed within half a second. The first retry after a connection was found closed before anything was written is
+//! noticed within half a second, or at once if the policy is [told](RetryPolicy::hurry_on) of it. The first retry after a connection was found closed before anything was written is
 //! made without a pause.
 //!
 //! ```
@@ -87,10 +88,12 @@ mod budget;
 mod failure;
 pub mod future;
 mod layer;
+mod news;
 mod policy;
 mod setback;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -6,13 +6,16 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::retry::Policy;
 
 use super::backoff::{Backoff, Delays, Patience, TIMER_RESOLUTION};
 use super::budget::Budget;
 use super::failure::Failure;
+use super::news::News;
 use super::setback::Setback;
+use super::waiting::WaitingRoom;
 use crate::command::Command;
 use crate::error::{Delivery, Error};
 use crate::metrics::Counters;
@@ -31,8 +34,8 @@ pub struct RetryPolicy {
     earlier: Option<Error>,
     /// How far the command got at most in the attempts before.
     reached: Delivery,
-    /// This attempt is a retry, made because the cluster was not ready.
-    is_after_unready: bool,
+    /// This attempt is a retry that the budget has paid for, made because the cluster was not ready.
+    is_after_refusal: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ struct Settings {
     counts_all: bool,
     delays: Delays,
     budget: Option<Arc<Budget>>,
+    changes: Option<watch::Receiver<u64>>,
+    waiting_room: Option<WaitingRoom>,
     counters: Counters,
 }
 
@@ -60,13 +65,15 @@ impl RetryPolicy {
                     max: Duration::from_millis(500),
                 },
                 budget: Some(Arc::new(Budget::new(0.2, 10.0))),
+                changes: None,
+                waiting_room: None,
                 counters: Counters::new(),
             }),
             attempts: 0,
             counted: 0,
             earlier: None,
             reached: Delivery::NotSent,
-            is_after_unready: false,
+            is_after_refusal: false,
         }
     }
 
@@ -79,7 +86,8 @@ impl RetryPolicy {
     }
 
     /// Retries at most `ratio` times as often as there are requests, and `reserve` times per second besides, for
-    /// clients that make few requests. Both are taken over the last ten seconds.
+    /// clients that make few requests. Both are taken over the last ten seconds. What was not sent is tried again
+    /// without being counted: no server has had to do with it.
     ///
     /// # Panics
     ///
@@ -107,6 +115,33 @@ impl RetryPolicy {
     pub fn count_all(mut self) -> Self {
         self.settings_mut().counts_all = true;
         self
+    }
+
+    /// Ends a pause that is made because the cluster is not ready as soon as the cluster has changed, so that the end of
+    /// an outage is not slept through. [`RouteLayer::changes`](crate::RouteLayer::changes) tells of changes.
+    ///
+    /// Those who pause then try again within 20 ms, spread over that time, each once per pause; the budget holds for
+    /// them as for others.
+    #[must_use]
+    pub fn hurry_on(mut self, changes: watch::Receiver<u64>) -> Self {
+        self.settings_mut().changes = Some(changes);
+        self
+    }
+
+    /// Lets at most so many requests pause because their node cannot be reached. Others end at once, with the outcome at
+    /// hand, and count as withheld. No bound unless set.
+    ///
+    /// Where requests have much time, those for one dead node would else take all places of a bound on requests in
+    /// flight, and leave none to those for healthy nodes. Half of that bound suits.
+    #[must_use]
+    pub fn max_waiting(mut self, requests: usize) -> Self {
+        self.settings_mut().waiting_room = Some(WaitingRoom::new(requests));
+        self
+    }
+
+    /// Whether [`max_waiting`](Self::max_waiting) was set.
+    pub(crate) fn bounds_waiting(&self) -> bool {
+        self.settings.waiting_room.is_some()
     }
 
     /// Counts `retries` and `retries_withheld` there.
@@ -184,8 +219,18 @@ impl RetryPolicy {
         {
             return None;
         }
+        let waiter = match &settings.waiting_room {
+            Some(room) if setback.is_unreachable() => match room.enter() {
+                Some(waiter) => Some(waiter),
+                None => {
+                    self.withheld(command, setback, "enough requests wait for their node");
+                    return None;
+                }
+            },
+            _ => None,
+        };
         let backoff = match &settings.budget {
-            Some(budget) if !budget.withdraw() => {
+            Some(budget) if setback.was_sent && !budget.withdraw() => {
                 // What a cluster that is not ready refuses is held back until there are tokens again, or until just
                 // before the deadline. Anything else is given up.
                 let until = deadline
@@ -193,7 +238,7 @@ impl RetryPolicy {
                     .and_then(|deadline| deadline.checked_sub(settings.delays.max))
                     .filter(|until| *until > Instant::now());
                 let Some(until) = until else {
-                    self.withheld(command, setback);
+                    self.withheld(command, setback, "the budget is empty");
                     return None;
                 };
                 let patience = Patience {
@@ -205,6 +250,8 @@ impl RetryPolicy {
             }
             _ => Backoff::new(delay),
         };
+        let news = settings.changes.as_ref().filter(|_| setback.is_unready);
+        let backoff = backoff.unless(news.map(News::next)).counting(waiter);
         self.counted += u32::from(is_counted);
         settings.counters.retries().increment();
         tracing::debug!(
@@ -218,20 +265,20 @@ impl RetryPolicy {
         Some(backoff)
     }
 
-    fn withheld(&self, command: &Command, setback: &Setback) {
+    fn withheld(&self, command: &Command, setback: &Setback, why: &str) {
         self.settings.counters.retries_withheld().increment();
         tracing::debug!(
             target: "tower_redis_cluster",
             command = %command.name(),
             attempt = self.attempts,
             cause = setback.error.cause(),
-            "retry withheld: the budget is empty",
+            "retry withheld: {why}",
         );
     }
 
     /// Takes note that the request has its answer, or an error that is final.
     fn has_ended(&self, is_answered: bool) {
-        if self.is_after_unready
+        if self.is_after_refusal
             && is_answered
             && let Some(budget) = &self.settings.budget
         {
@@ -241,7 +288,7 @@ impl RetryPolicy {
     }
 
     fn remember(&mut self, setback: Setback) {
-        self.is_after_unready = setback.is_unready;
+        self.is_after_refusal = setback.is_unready && setback.was_sent;
         self.reached = self.reached.at_most(setback.error.delivery());
         self.earlier = Some(setback.error);
     }

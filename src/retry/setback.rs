@@ -10,6 +10,8 @@ pub(super) struct Setback {
     pub(super) error: Error,
     /// The cluster, or what we know of it, is not in the state to serve the command, which was not applied.
     pub(super) is_unready: bool,
+    /// A server had to do with it: to try again is more load than the request would be on a good day.
+    pub(super) was_sent: bool,
 }
 
 impl Setback {
@@ -34,6 +36,7 @@ impl Setback {
         reply.is_unready().then(|| Self {
             error: Error::server(reply.clone()),
             is_unready: true,
+            was_sent: true,
         })
     }
 
@@ -60,7 +63,17 @@ impl Setback {
         if error.delivery() == Delivery::Unknown && !is_idempotent {
             return None;
         }
-        Some(Self { error, is_unready })
+        let was_sent = error.delivery() != Delivery::NotSent;
+        Some(Self {
+            error,
+            is_unready,
+            was_sent,
+        })
+    }
+
+    /// The command did not come as far as to a node.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.is_unready && !self.was_sent
     }
 
     pub(super) fn is_closed_before_sent(&self) -> bool {

@@ -1,3 +1,4 @@
+mod outages;
 mod pipelines;
 
 use std::error::Error as _;

@@ -129,6 +129,7 @@ impl Setbacks {
         Some(Setback {
             error: longest.unwrap_or(first).error.clone(),
             is_unready: self.iter().any(|setback| setback.is_unready),
+            was_sent: self.iter().any(|setback| setback.was_sent),
         })
     }
 
