@@ -29,7 +29,8 @@
 //! Three bounds hold, and the narrowest counts:
 //!
 //! - **The deadline.** No attempt begins after [`Command::deadline`]: if the pause before it would last that
-//!   long, the request ends at once with the outcome at hand, which tells more than a timeout.
+//!   long, the request ends at once with the outcome at hand, which tells more than a timeout. Where the cluster is
+//!   not ready, it tries once more 25 ms before the deadline.
 //! - **The count**, `retries`. It counts every retry of a command without a deadline. With a deadline it counts
 //!   only retries of *failures*: lost connections, timeouts of an attempt, overload. Where *the cluster is not
 //!   ready* - it refused the command, a node cannot be reached, no node is known to serve the slot - nothing was

@@ -21,6 +21,10 @@ use crate::error::{Delivery, Error};
 use crate::metrics::Counters;
 use crate::value::Value;
 
+/// While the cluster is not ready, a pause that would outlast the deadline ends this long before it: the time that is left
+/// is used to its end, and is enough for one answer.
+const LAST_CALL: Duration = Duration::from_millis(25);
+
 /// Retries what is safe to retry, within deadline, count and budget; see the [module docs](super).
 ///
 /// Clones share the budget. A clone made for a request keeps count of its attempts.
@@ -208,16 +212,19 @@ impl RetryPolicy {
         let settings = &*self.settings;
         let deadline = command.deadline();
         let number = self.attempts - 1;
-        let delay = if number == 0 && setback.is_closed_before_sent() {
+        let mut delay = if number == 0 && setback.is_closed_before_sent() {
             Duration::ZERO
         } else {
             settings.delays.draw(number)
         };
-        if let Some(deadline) = deadline
-            && deadline.saturating_duration_since(Instant::now())
-                <= delay.saturating_add(TIMER_RESOLUTION)
-        {
-            return None;
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left <= delay.saturating_add(TIMER_RESOLUTION) {
+                if is_counted || left <= LAST_CALL + TIMER_RESOLUTION {
+                    return None;
+                }
+                delay = left - LAST_CALL;
+            }
         }
         let waiter = match &settings.waiting_room {
             Some(room) if setback.is_unreachable() => match room.enter() {

@@ -16,6 +16,15 @@ use tower_redis_cluster::{
 
 /// A real cluster, or `None`, saying so, where there is no server program.
 pub(crate) async fn local(primaries: usize, replicas: usize) -> Option<LocalCluster> {
+    local_with(primaries, replicas, &[]).await
+}
+
+/// The same, with options for its servers.
+pub(crate) async fn local_with(
+    primaries: usize,
+    replicas: usize,
+    options: &[(&str, &str)],
+) -> Option<LocalCluster> {
     let Some(server) = LocalCluster::find_server() else {
         println!(
             "skipped: no redis-server or valkey-server on the PATH, and REDIS_SERVER is not set"
@@ -33,6 +42,9 @@ pub(crate) async fn local(primaries: usize, replicas: usize) -> Option<LocalClus
     if !version.contains("v=6.") {
         // Older servers allow it anyway.
         builder = builder.option("--enable-debug-command", "local");
+    }
+    for (name, value) in options {
+        builder = builder.option(*name, *value);
     }
     let local = builder.start().await.expect("a cluster of local servers");
     Some(local)

@@ -115,3 +115,17 @@ async fn no_more_wait_for_an_unreachable_node_than_there_is_room_for() {
     let (_fourth, is_waiting) = call(write());
     assert!(is_waiting, "whoever leaves makes room");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_until_the_deadline_is_used_to_its_end() {
+    let timeout = Duration::from_secs(1);
+    for _ in 0..50 {
+        let over = Instant::now() + Duration::from_millis(970);
+        let answer = |_| match Instant::now() >= over {
+            true => Ok(Value::Nil),
+            false => refusal("CLUSTERDOWN"),
+        };
+        let run = run(policy(3), due_in(write(), timeout), answer).await;
+        assert_eq!(run.result.expect("the answer"), Value::Nil);
+    }
+}
