@@ -42,6 +42,8 @@ counters! {
     dials_shared: Counter,
     /// Requests refused at once because their node's last connection attempt had just failed.
     dials_refused: Counter,
+    /// Connection attempts that had to wait for others, or because there were too many lately.
+    dials_delayed: Counter,
     /// Requests that found a connection ready.
     cache_hits: StripedCounter,
     /// Connections evicted because they were found closed.

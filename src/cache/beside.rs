@@ -39,8 +39,7 @@ where
         let pool = self.pool();
         let connected = pool.connected(addr, Cached::new);
         if connected.is_none() && !pool.is_left_alone(addr) {
-            pool.departures.follow(pool);
-            pool.idleness.watch(pool);
+            pool.live();
             let make = self.shared.make.lock().clone();
             let spawn = |dial| dial::spawn(make, dial, pool);
             // The dial does not depend on those who wait.

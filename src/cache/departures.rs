@@ -36,8 +36,9 @@ impl Departures {
         if let Some(nodes) = &self.nodes
             && nodes.has_changed().is_ok()
         {
-            self.task
-                .ensure(|| follow(nodes.clone(), Arc::downgrade(pool)));
+            self.task.ensure(&pool.settings.lifecycle, || {
+                follow(nodes.clone(), Arc::downgrade(pool))
+            });
         }
     }
 }

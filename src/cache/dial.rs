@@ -113,5 +113,6 @@ where
     M::Error: Into<BoxError>,
     M::Future: Send,
 {
-    tokio::spawn(run(make, dial, Arc::downgrade(pool))).abort_handle()
+    let lifecycle = &pool.settings.lifecycle;
+    lifecycle.spawn(run(make, dial, Arc::downgrade(pool)))
 }

@@ -26,7 +26,9 @@ impl Idleness {
     /// Sees to it that the task runs, if there is a timeout.
     pub(super) fn watch<S: Send + Sync + 'static>(&self, pool: &Arc<Pool<S>>) {
         if let Some(timeout) = self.timeout {
-            self.task.ensure(|| watch(timeout, Arc::downgrade(pool)));
+            self.task.ensure(&pool.settings.lifecycle, || {
+                watch(timeout, Arc::downgrade(pool))
+            });
         }
     }
 }

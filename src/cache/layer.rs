@@ -12,6 +12,7 @@ use super::backoff::Backoff;
 use super::departures::Nodes;
 use super::pool::Settings;
 use crate::addr::NodeAddr;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
 
 /// Puts a [`ConnectionCache`] in front of a service that makes connections; see the [module docs](super).
@@ -24,6 +25,7 @@ pub struct ConnectionCacheLayer {
     patience: Duration,
     idle_timeout: Option<Duration>,
     counters: Counters,
+    lifecycle: Lifecycle,
     nodes: Option<Nodes>,
 }
 
@@ -46,6 +48,7 @@ impl ConnectionCacheLayer {
             patience: Self::MAX,
             idle_timeout: Some(Self::IDLE_TIMEOUT),
             counters: Counters::new(),
+            lifecycle: Lifecycle::new(),
             nodes: None,
         }
     }
@@ -107,6 +110,14 @@ impl ConnectionCacheLayer {
         self.counters = counters;
         self
     }
+
+    /// Lets go of all connections when this life ends, ends the dials under way and refuses any more, with errors of
+    /// kind [`Shutdown`](crate::ErrorKind::Shutdown).
+    #[must_use]
+    pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
+        self.lifecycle = lifecycle.clone();
+        self
+    }
 }
 
 impl Default for ConnectionCacheLayer {
@@ -129,6 +140,7 @@ where
                 patience: self.patience,
                 idle_timeout: self.idle_timeout,
                 counters: self.counters.clone(),
+                lifecycle: self.lifecycle.clone(),
             },
             self.nodes.clone(),
         )

@@ -15,6 +15,7 @@
 //! - Nodes that leave the cluster are let go of, if the cache is [told](ConnectionCacheLayer::retain_only) of them;
 //!   replies in flight still arrive. The same goes for connections that nobody
 //!   [asks for](ConnectionCacheLayer::idle_timeout) any more, so that nothing is kept for ever.
+//! - When its [`Lifecycle`](crate::Lifecycle) ends, it lets go of all connections and makes no more.
 //! - Finding a connected service takes no lock.
 //!
 //! What it leaves to others: it knows no deadline, so a caller stops waiting when its own has passed, and
@@ -163,8 +164,7 @@ where
             pool.counters().cache_hits().increment();
             return ResponseFuture::done(Ok(cached));
         }
-        pool.departures.follow(pool);
-        pool.idleness.watch(pool);
+        pool.live();
         // Not under the pool's lock, since it is not our code; and the clone need not be ready, the dial sees to that.
         let make = self.shared.make.lock().clone();
         let spawn = |dial| dial::spawn(make, dial, pool);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -18,6 +18,7 @@ use super::task::AbortOnDrop;
 use super::trace;
 use crate::addr::{ByAddr, NodeAddr};
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::{Lifecycle, shut_down};
 use crate::metrics::Counters;
 
 /// The entries of one cache. An address is in one of four states:
@@ -44,6 +45,8 @@ pub(super) struct Pool<S> {
     pub(super) settings: Settings,
     pub(super) departures: Departures,
     pub(super) idleness: Idleness,
+    /// Whether it is closed when its life ends.
+    is_mortal: Once,
 }
 
 type Connected<S> = ByAddr<Arc<Stored<S>>>;
@@ -58,6 +61,7 @@ pub(super) struct Settings {
     pub(super) patience: Duration,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) counters: Counters,
+    pub(super) lifecycle: Lifecycle,
 }
 
 /// What those who wait for a dial are told.
@@ -101,6 +105,7 @@ impl<S> Pool<S> {
             pending: Mutex::default(),
             departures: Departures::new(nodes),
             idleness: Idleness::new(settings.idle_timeout),
+            is_mortal: Once::new(),
             settings,
         }
     }
@@ -245,6 +250,29 @@ impl<S> Pool<S> {
 
     /// Removes every address that is not `wanted`: connected services, dials under way and backoffs.
     pub(super) fn retain(&self, wanted: impl Fn(&NodeAddr) -> bool) {
+        let departed = self.remove(wanted, || {
+            Error::new(
+                ErrorKind::Topology,
+                "the node left the cluster while it was being connected to",
+            )
+        });
+        for stored in departed {
+            self.counters().evicted_departed().increment();
+            trace::departed(&stored.addr);
+        }
+    }
+
+    /// Removes every address. None comes back: a dial ends as it begins.
+    fn close(&self) {
+        drop(self.remove(|_| false, shut_down));
+    }
+
+    /// Removes every address that is not `wanted`, and gives what was connected. Those who wait for a dial are told why.
+    fn remove(
+        &self,
+        wanted: impl Fn(&NodeAddr) -> bool,
+        why: impl Fn() -> Error,
+    ) -> Vec<Arc<Stored<S>>> {
         let (departed, abandoned, replaced) = {
             let mut pending = self.pending.lock();
             // The waiters are taken hold of under the lock: once it is released, a dial that finishes finds itself
@@ -257,19 +285,12 @@ impl<S> Pool<S> {
             (departed, abandoned, replaced)
         };
         drop(replaced);
-        for stored in departed {
-            self.counters().evicted_departed().increment();
-            trace::departed(&stored.addr);
-        }
         for (addr, waiters, _entry) in abandoned {
             if let Some(waiters) = waiters {
-                let error = Error::new(
-                    ErrorKind::Topology,
-                    "the node left the cluster while it was being connected to",
-                );
-                waiters.tell(&Err(error.with_node(addr)));
+                waiters.tell(&Err(why().with_node(addr)));
             }
         }
+        departed
     }
 
     /// Removes what nobody asked for since the last sweep, an `interval` ago: connected services, and backoffs that
@@ -311,9 +332,32 @@ impl<S> Pool<S> {
         (extracted, replaced)
     }
 
+    /// How many are kept that wait for the dial of this address, those included that have gone.
+    #[cfg(test)]
+    pub(super) fn waiters(&self, addr: &NodeAddr) -> usize {
+        let waiters = self.pending.lock().get(addr).and_then(Pending::waiters);
+        waiters.map_or(0, |waiters| waiters.0.lock().senders.len())
+    }
+
     /// The number of addresses connected, and of those in any other state.
     pub(super) fn len(&self) -> (usize, usize) {
         (self.connected.load().len(), self.pending.lock().len())
+    }
+}
+
+impl<S: Send + Sync + 'static> Pool<S> {
+    /// Sees to it that what belongs to a pool in use runs, and ends with its life.
+    pub(super) fn live(self: &Arc<Self>) {
+        self.departures.follow(self);
+        self.idleness.watch(self);
+        self.is_mortal.call_once(|| {
+            let pool = Arc::downgrade(self);
+            self.settings.lifecycle.on_close(move || {
+                if let Some(pool) = pool.upgrade() {
+                    pool.close();
+                }
+            });
+        });
     }
 }
 
@@ -392,23 +436,40 @@ impl<S> Drop for Stored<S> {
 // ===== Waiters =====
 
 /// Those who wait for one dial.
-pub(super) struct Waiters<S>(Mutex<Vec<oneshot::Sender<Outcome<S>>>>);
+///
+/// A dial may take longer than many callers wait: those who have gone are swept out whenever there are twice as many as
+/// stayed the last time.
+pub(super) struct Waiters<S>(Mutex<Waiting<S>>);
+
+struct Waiting<S> {
+    senders: Vec<oneshot::Sender<Outcome<S>>>,
+    sweep_at: usize,
+}
 
 impl<S> Default for Waiters<S> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Waiting {
+            senders: Vec::new(),
+            sweep_at: 64,
+        }))
     }
 }
 
 impl<S> Waiters<S> {
     fn join(&self) -> oneshot::Receiver<Outcome<S>> {
         let (sender, receiver) = oneshot::channel();
-        self.0.lock().push(sender);
+        let mut waiting = self.0.lock();
+        if waiting.senders.len() >= waiting.sweep_at {
+            // Nothing was sent to them, so that nothing of others is dropped.
+            waiting.senders.retain(|sender| !sender.is_closed());
+            waiting.sweep_at = (2 * waiting.senders.len()).max(64);
+        }
+        waiting.senders.push(sender);
         receiver
     }
 
     fn tell(&self, outcome: &Outcome<S>) {
-        let waiters = std::mem::take(&mut *self.0.lock());
+        let waiters = std::mem::take(&mut self.0.lock().senders);
         for waiter in waiters {
             // A caller that has gone away does not need to know.
             let _ = waiter.send(outcome.clone());

@@ -3,25 +3,28 @@
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
+use crate::lifecycle::Lifecycle;
+
 /// A task that begins when it is first needed, since a cache may be built outside of a runtime, and ends with its
-/// owner.
+/// owner, or with the life of the client.
 #[derive(Default)]
 pub(super) struct OwnedTask(Mutex<Option<AbortOnDrop>>);
 
 impl OwnedTask {
     /// Sees to it that the task runs: it does not before the first call, nor after its runtime was shut down.
-    pub(super) fn ensure<F>(&self, task: impl FnOnce() -> F)
+    pub(super) fn ensure<F>(&self, lifecycle: &Lifecycle, task: impl FnOnce() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let mut running = self.0.lock();
         if running.as_ref().is_none_or(AbortOnDrop::is_finished) {
-            *running = Some(AbortOnDrop::new(tokio::spawn(task()).abort_handle()));
+            *running = Some(AbortOnDrop::new(lifecycle.spawn(task())));
         }
     }
 }
 
 /// Ends its task when dropped: a dial with its entry, and every task with the cache.
+#[derive(Debug)]
 pub(crate) struct AbortOnDrop(AbortHandle);
 
 impl AbortOnDrop {

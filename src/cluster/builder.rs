@@ -15,6 +15,7 @@ use crate::connect::{ConnectConfig, Connector};
 use crate::connection;
 use crate::error::{Error, ErrorKind};
 use crate::exclusive::{ExclusiveLaneLayer, ExclusiveLanes};
+use crate::lifecycle::Lifecycle;
 use crate::limit::{InFlightLimit, InFlightLimitLayer};
 use crate::metrics::Counters;
 use crate::node::{FromFn, NodeLayer, Same};
@@ -362,17 +363,21 @@ where
             ),
         };
         let counters = Counters::new();
+        let lifecycle = Lifecycle::new();
 
         let route = RouteLayer::new(&urls)
             .max_redirects(max_redirects)
             .check_arguments(checks_arguments)
-            .counters(counters.clone());
+            .counters(counters.clone())
+            .lifecycle(&lifecycle);
         let cache = ConnectionCacheLayer::new()
             .retain_only(route.nodes())
-            .counters(counters.clone());
+            .counters(counters.clone())
+            .lifecycle(&lifecycle);
         let lanes = ExclusiveLaneLayer::new()
             .max_connections(max_exclusive)
-            .counters(counters.clone());
+            .counters(counters.clone())
+            .lifecycle(&lifecycle);
         let route = ServiceBuilder::new()
             .layer(route)
             .layer(SpreadLayer::new(connections_per_node))
@@ -381,9 +386,9 @@ where
             .layer(self.node)
             .layer(self.connect)
             .layer(tower::timeout::TimeoutLayer::new(connect_timeout))
-            .service(Connector::new(config));
+            .service(Connector::new(config).lifecycle(&lifecycle));
         let stack = ServiceBuilder::new()
-            .layer(InFlightLimitLayer::new(max_in_flight))
+            .layer(InFlightLimitLayer::new(max_in_flight).lifecycle(&lifecycle))
             .layer(TraceLayer::new())
             .layer(ScatterGatherLayer::new().check_arguments(checks_arguments))
             .layer(TimeoutLayer::new(timeout).counters(counters.clone()))
@@ -392,7 +397,8 @@ where
             .service(route.clone());
         let cluster = Cluster::new(stack)
             .with_ready_timeout(timeout)
-            .with_counters(counters);
+            .with_counters(counters)
+            .with_lifecycle(&lifecycle);
         Ok((cluster, route))
     }
 }

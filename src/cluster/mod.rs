@@ -50,6 +50,7 @@ pub use self::script::Script;
 pub use self::watch::WatchOptions;
 use crate::command::Command;
 use crate::error::Error;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::{Counters, Metrics};
 use crate::timeout::TimeoutLayer;
 use crate::value::{FromValue, Value};
@@ -68,6 +69,7 @@ pub struct Cluster<S = DefaultStack> {
     ready_timeout: Duration,
     lease_timeout: TimeoutLayer,
     counters: Counters,
+    lifecycle: Lifecycle,
 }
 
 impl Cluster {
@@ -105,6 +107,7 @@ impl<S> Cluster<S> {
             ready_timeout: READY_TIMEOUT,
             lease_timeout: TimeoutLayer::new(READY_TIMEOUT),
             counters: Counters::new(),
+            lifecycle: Lifecycle::new(),
         }
     }
 
@@ -129,6 +132,13 @@ impl<S> Cluster<S> {
         self
     }
 
+    /// Tells by which life the layers of the stack are [shut down](Cluster::shutdown).
+    #[must_use]
+    pub fn with_lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
+        self.lifecycle = lifecycle.clone();
+        self
+    }
+
     /// Puts a layer around the whole stack, and keeps counters and settings.
     ///
     /// ```
@@ -147,7 +157,60 @@ impl<S> Cluster<S> {
             ready_timeout: self.ready_timeout,
             lease_timeout: self.lease_timeout,
             counters: self.counters,
+            lifecycle: self.lifecycle,
         }
+    }
+
+    /// Shuts the client down: this handle and all its clones.
+    ///
+    /// From this call on, not only from the first poll, new requests are refused with an error of kind
+    /// [`Shutdown`](crate::ErrorKind::Shutdown) and were not sent. Those in flight go on, retries included, until they are
+    /// done or the deadline has passed, and so do [leases](Cluster::lease) until they are given back. Then all connections
+    /// are closed and all tasks ended, though handles live on.
+    ///
+    /// All calls wait for the same end; the earliest of their deadlines counts.
+    ///
+    /// The deadline should be longer than the [timeout](ClusterBuilder::timeout), which ends every request that does not
+    /// block. In a service, shut down what the requests come from first: with axum
+    /// `axum::serve(..).with_graceful_shutdown(..).await?`, and then `cluster.shutdown(..).await?`.
+    ///
+    /// A stack by hand needs its layers [told](Cluster::with_lifecycle) of one [`Lifecycle`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tower_redis_cluster::Error> {
+    /// # let fake = tower_redis_cluster::testing::FakeCluster::start(3).await;
+    /// # let cluster = fake.connect().await?;
+    /// use std::time::Duration;
+    /// use tower_redis_cluster::ErrorKind;
+    ///
+    /// cluster.shutdown(Duration::from_secs(5)).await?;
+    /// let error = cluster.set("user:1", "Ann").await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Shutdown);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](crate::ErrorKind::Timeout) if requests or leases were left at the deadline, with how many were cut off.
+    /// Of what was sent for them it is not known whether it was applied.
+    ///
+    /// # Panics
+    ///
+    /// The future, outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it leaves the client refusing requests and its connections open. Call it again to go on.
+    pub fn shutdown(
+        &self,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<S> {
+        self.lifecycle.shutdown(deadline)
     }
 
     /// A snapshot of the counters.

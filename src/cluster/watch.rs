@@ -176,6 +176,7 @@ where
             ready_timeout: self.ready_timeout,
             lease_timeout: self.lease_timeout.clone(),
             counters: self.counters.clone(),
+            lifecycle: self.lifecycle.clone(),
         };
         let Ok(pipeline) = timeout_at(deadline, attempt(view.clone())).await else {
             return Err(Error::new(

@@ -47,6 +47,7 @@ use crate::addr::NodeAddr;
 use crate::connection::Connection;
 use crate::connection::handshake::{self, Introduction};
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
 
 /// Connects to the node it is called with. See the [module docs](self).
 ///
@@ -72,6 +73,13 @@ impl Connector {
         Self {
             config: Arc::new(config),
         }
+    }
+
+    /// Ends the connections it makes when this life ends, whoever holds them.
+    #[must_use]
+    pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
+        Arc::make_mut(&mut self.config).connection.lifecycle = lifecycle.clone();
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::lifecycle::Lifecycle;
 use crate::resp::Limits;
 
 /// The bounds of a [`Connection`](super::Connection).
@@ -11,6 +12,8 @@ pub struct Config {
     pub(super) max_bytes: usize,
     pub(super) stall_timeout: Option<Duration>,
     pub(super) limits: Limits,
+    /// What ends the connection, if nothing else does before.
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             max_bytes: 64 * 1024 * 1024,
             stall_timeout: Some(Duration::from_secs(10)),
             limits: Limits::default(),
+            lifecycle: Lifecycle::new(),
         }
     }
 }

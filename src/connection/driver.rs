@@ -445,10 +445,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
 
 impl<IO> Drop for Driver<IO> {
     fn drop(&mut self) {
-        // The runtime is shutting down, unless the driver has ended by itself and nobody waits any more.
+        // The runtime or the client is shutting down, unless the driver has ended by itself and nobody waits any more.
         self.fail(Error::new(
             ErrorKind::Shutdown,
-            "the runtime of the connection was shut down",
+            "the connection was ended by a shutdown",
         ));
     }
 }

@@ -121,7 +121,8 @@ impl Connection {
     {
         let queue = Arc::new(Queue::new(addr, config));
         let stall = StallTimer::new(config.stall_timeout);
-        tokio::spawn(Driver::new(io, Arc::clone(&queue), decoder, unread, stall));
+        let driver = Driver::new(io, Arc::clone(&queue), decoder, unread, stall);
+        config.lifecycle.spawn(driver);
         Self {
             handle: Arc::new(Handle { queue }),
             waiting: None,

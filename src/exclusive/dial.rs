@@ -23,7 +23,8 @@ pub(super) fn start<S: Send + 'static>(lane: &Arc<Lane<S>>, runtime: &Handle) {
     };
     lane.counters().exclusive_dials_started().increment();
     // A runtime that was shut down drops the task here and now, which is why no lock is held.
-    runtime.spawn(async move {
+    let lifecycle = lane.lifecycle();
+    lifecycle.spawn_on(runtime, async move {
         tokio::select! {
             biased;
             _gone = alive.changed() => {}

@@ -13,6 +13,7 @@ use super::leased::Leased;
 use super::residue::{Residue, depends_on_reply};
 use crate::command::Command;
 use crate::error::{Delivery, Error};
+use crate::lifecycle;
 use crate::value::Value;
 
 /// A leased connection that can be cloned. It goes back to its lane with the last clone and the last response.
@@ -28,6 +29,8 @@ struct Hold<S> {
     residue: Mutex<Residue>,
     /// The node was named by an `ASK`: until it owns the slot, it answers only behind an `ASKING`.
     is_asking: bool,
+    /// A shutdown waits for it. Dropped last.
+    _counted: lifecycle::Leased,
 }
 
 impl<S> Drop for Hold<S> {
@@ -41,6 +44,7 @@ impl<S: Clone> Held<S> {
     pub(super) fn new(mut leased: Leased<S>, is_asking: bool) -> Self {
         let service = leased.service().clone();
         let hold = Hold {
+            _counted: leased.lifecycle().leased(),
             leased,
             residue: Mutex::default(),
             is_asking,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::{dial, idle};
 use crate::addr::NodeAddr;
 use crate::cache::task::AbortOnDrop;
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::{Lifecycle, shut_down};
 use crate::metrics::Counters;
 
 /// What makes the connections of a lane.
@@ -30,6 +31,7 @@ pub(super) struct Settings {
     pub(super) max_waiting: usize,
     pub(super) idle_timeout: Duration,
     pub(super) counters: Counters,
+    pub(super) lifecycle: Lifecycle,
 }
 
 /// The exclusive connections to one node.
@@ -99,6 +101,10 @@ impl<S> Lane<S> {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.settings.counters
+    }
+
+    pub(super) fn lifecycle(&self) -> &Lifecycle {
+        &self.settings.lifecycle
     }
 
     pub(super) fn make(&self) -> Make<S> {
@@ -206,6 +212,19 @@ impl<S> Lane<S> {
         next
     }
 
+    /// Closes what is idle, and refuses those who wait.
+    fn close(&self) {
+        let mut state = self.state.lock();
+        let idle = std::mem::take(&mut state.idle);
+        state.open -= idle.len();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop(idle);
+        for waiter in waiting.into_values() {
+            let _gone = waiter.sender.send(Err(shut_down()));
+        }
+    }
+
     fn enter(&self) {
         self.state.lock().entrances += 1;
     }
@@ -246,17 +265,20 @@ impl<S: Send + 'static> Lane<S> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Overloaded`] if too many wait.
+    /// [`ErrorKind::Overloaded`] if too many wait, [`ErrorKind::Shutdown`] if its life has ended.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub(super) fn acquire(self: &Arc<Self>) -> Result<Acquired<S>, Error> {
+        if self.lifecycle().is_closed() {
+            return Err(shut_down());
+        }
         let mut state = self.state.lock();
         // The runtime that it was started on may have gone since.
         if state.sweeper.as_ref().is_none_or(AbortOnDrop::is_finished) {
             let sweep = idle::sweep(Arc::downgrade(self), self.settings.idle_timeout);
-            state.sweeper = Some(AbortOnDrop::new(tokio::spawn(sweep).abort_handle()));
+            state.sweeper = Some(AbortOnDrop::new(self.lifecycle().spawn(sweep)));
         }
         if let Some(Idle { connection, .. }) = state.idle.pop() {
             drop(state);
@@ -339,6 +361,8 @@ impl<S> Drop for Waiting<S> {
 pub(super) struct Lanes<S> {
     lanes: Mutex<HashMap<NodeAddr, Weak<Lane<S>>>>,
     settings: Settings,
+    /// Whether they are closed when their life ends.
+    are_mortal: Once,
 }
 
 impl<S: Send + 'static> Lanes<S> {
@@ -346,11 +370,20 @@ impl<S: Send + 'static> Lanes<S> {
         Self {
             lanes: Mutex::default(),
             settings,
+            are_mortal: Once::new(),
         }
     }
 
     /// A way into the lane of this node.
-    pub(super) fn enter(&self, addr: &NodeAddr, make: Make<S>) -> Entrance<S> {
+    pub(super) fn enter(self: &Arc<Self>, addr: &NodeAddr, make: Make<S>) -> Entrance<S> {
+        self.are_mortal.call_once(|| {
+            let lanes = Arc::downgrade(self);
+            self.settings.lifecycle.on_close(move || {
+                if let Some(lanes) = lanes.upgrade() {
+                    lanes.close();
+                }
+            });
+        });
         let mut lanes = self.lanes.lock();
         lanes.retain(|_, lane| lane.strong_count() > 0);
         let lane = lanes.get(addr).and_then(Weak::upgrade);
@@ -361,6 +394,20 @@ impl<S: Send + 'static> Lanes<S> {
         });
         lane.enter();
         Entrance(lane)
+    }
+}
+
+impl<S> Lanes<S> {
+    fn close(&self) {
+        let lanes: Vec<_> = self
+            .lanes
+            .lock()
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for lane in lanes {
+            lane.close();
+        }
     }
 }
 

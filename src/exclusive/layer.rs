@@ -8,6 +8,7 @@ use tower::{BoxError, Layer, Service};
 use super::ExclusiveLanes;
 use super::lane::{Lanes, Settings};
 use crate::addr::NodeAddr;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
 
 /// Gives each node a lane of exclusive connections beside its shared one; see the [module docs](super).
@@ -30,6 +31,7 @@ impl ExclusiveLaneLayer {
                 max_waiting: 1024,
                 idle_timeout: Duration::from_secs(60),
                 counters: Counters::new(),
+                lifecycle: Lifecycle::new(),
             },
         }
     }
@@ -62,6 +64,13 @@ impl ExclusiveLaneLayer {
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.settings.counters = counters;
+        self
+    }
+
+    /// Tells this life of leases, and ends with it: idle connections are closed, and those who wait for one are refused.
+    #[must_use]
+    pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
+        self.settings.lifecycle = lifecycle.clone();
         self
     }
 }

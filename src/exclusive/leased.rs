@@ -11,6 +11,7 @@ use tower::{BoxError, Service};
 use super::lane::{Acquired, Lane};
 use crate::command::Command;
 use crate::error::{Delivery, Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
 use crate::value::Value;
 
@@ -54,6 +55,10 @@ impl<S> Leased<S> {
     pub(super) fn service(&mut self) -> &mut S {
         let connection = self.connection.as_mut();
         &mut connection.expect("present until it is dropped").service
+    }
+
+    pub(super) fn lifecycle(&self) -> &Lifecycle {
+        self.lane.lifecycle()
     }
 
     /// Says whether the next user would find it as a new one.

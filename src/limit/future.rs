@@ -44,6 +44,8 @@ pin_project! {
             future: F,
             place: Option<Place>,
         },
+        // Was called too late; the error is taken by the first poll.
+        Refused { error: Option<Error> },
         // Gave its result; keeps no turn.
         Done,
     }
@@ -60,6 +62,11 @@ where
                 place: Some(place),
             },
         }
+    }
+
+    pub(super) fn refused(error: Error) -> Self {
+        let state = State::Refused { error: Some(error) };
+        Self { state }
     }
 
     pub(super) fn waiting(turn: Turn, service: S, command: Command) -> Self {
@@ -111,6 +118,10 @@ where
                     let result = ready!(future.poll(cx));
                     drop(place.take());
                     return Poll::Ready(result.map_err(Into::into));
+                }
+                StateProj::Refused { error } => {
+                    let error = error.take().expect("polled after completion");
+                    return Poll::Ready(Err(error.into()));
                 }
                 StateProj::Done => panic!("polled after completion"),
             };

@@ -1,25 +1,38 @@
-//! The gate: how many are inside, and who waits for a place.
+//! The gate: how many are inside with how many bytes, and who waits for a place.
 //!
 //! Two queues wait. *Turns* are requests already called, which got no place: a place that gets free goes to the
 //! first of them directly. *Visitors* are services not ready yet: they are only told that there is a place, since
 //! nothing may be reserved for a service that might never be called.
 //!
+//! A place is free while both bounds, that on requests and that on bytes, are not reached. How many bytes a request has
+//! does not matter for that: whoever comes before the bound is reached may enter, so that none is too large to, and none
+//! is passed by smaller ones for ever.
+//!
 //! Nearly always there are free places and nobody waits: then entering and leaving are one atomic operation each.
 //! Whoever is to wait says so in the same word that counts who is inside, and from then on who leaves takes the lock.
+//! The same word is made to look full when the gate is closed, so that being open costs nothing.
+//!
+//! ```text
+//!   63       62 ... 25                24 ... 1    0
+//!   CLOSED   bytes, in units of 64    requests    AWAITED
+//! ```
 //!
 //! Invariants:
-//! - While a turn waits, all places are taken.
+//! - While a turn waits, no place is free.
 //! - While a visitor waits, somebody is inside, whose leaving wakes a visitor for each place free then; the last
 //!   to leave wakes them all. So a visitor that was woken and does not come cannot hold up the others for longer
 //!   than the next leaves take.
-//! - While anybody waits, `AWAITED` is set. It is changed under the lock only.
+//! - While anybody waits, or the gate is closed, `AWAITED` is set. Both are changed under the lock only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+
+use crate::error::Error;
+use crate::lifecycle::{Lifecycle, Requests, shut_down};
 
 /// A shared bound.
 #[derive(Clone, Debug)]
@@ -29,10 +42,12 @@ pub(super) struct Gate {
 
 #[derive(Debug)]
 struct Shared {
-    max: usize,
-    // How many are inside, in units of `ONE`, and whether somebody waits. Whoever enters sees what those did who left
-    // before: that a place is free must hold for what it stands for, too.
-    occupancy: AtomicUsize,
+    max: u64,
+    max_units: u64,
+    // Who is inside, and whether somebody waits; see the module docs. Whoever enters sees what those did who left before:
+    // that a place is free must hold for what it stands for, too.
+    occupancy: AtomicU64,
+    lifecycle: Lifecycle,
     // Held for a few instructions at a time; nothing is woken or dropped under it that could come back here.
     state: Mutex<State>,
 }
@@ -40,73 +55,128 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     next_ticket: Ticket,
-    // By ticket, so by order of arrival. None until the future is first polled.
-    turns: BTreeMap<Ticket, Option<Waker>>,
+    // By ticket, so by order of arrival.
+    turns: BTreeMap<Ticket, Waiting>,
     visitors: BTreeMap<Ticket, Waker>,
 }
 
 type Ticket = u64;
 
+#[derive(Debug)]
+struct Waiting {
+    weight: u64,
+    // None until the future is first polled.
+    waker: Option<Waker>,
+}
+
 /// The bit of the occupancy that says that somebody waits, or is about to.
-const AWAITED: usize = 1;
+const AWAITED: u64 = 1;
 /// One more inside.
-const ONE: usize = 2;
+const ONE: u64 = 2;
+/// 64 more bytes inside.
+const UNIT: u64 = 1 << 25;
+const UNIT_BYTES: usize = 64;
+/// The bit that says that nobody is let in any more. Above the bytes, it makes them too many.
+const CLOSED: u64 = 1 << 63;
+
+/// The largest number of requests that there is room to count.
+pub(super) const MAX_REQUESTS: usize = (UNIT / ONE - 1) as usize;
+/// As many bytes are no bound. With what a request may have at most, they are still counted.
+const MAX_UNITS: u64 = 1 << 36;
+const MAX_UNITS_OF_ONE: u64 = 1 << 36;
+
+/// What a request with so many bytes adds to the occupancy.
+fn weight(bytes: usize) -> u64 {
+    let units = bytes.div_ceil(UNIT_BYTES) as u64;
+    ONE + UNIT * units.min(MAX_UNITS_OF_ONE)
+}
+
+/// Why a place was not given.
+#[derive(Debug)]
+pub(super) enum Denied {
+    /// There is none now.
+    Turn(Turn),
+    /// There never will be.
+    Closed(Error),
+}
 
 impl Gate {
-    pub(super) fn new(max: usize) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                max,
-                occupancy: AtomicUsize::new(0),
-                state: Mutex::default(),
-            }),
-        }
+    pub(super) fn new(max: usize, max_bytes: usize, lifecycle: &Lifecycle) -> Self {
+        let shared = Arc::new(Shared {
+            max: max.min(MAX_REQUESTS) as u64,
+            max_units: (max_bytes.div_ceil(UNIT_BYTES) as u64).clamp(1, MAX_UNITS),
+            occupancy: AtomicU64::new(0),
+            lifecycle: lifecycle.clone(),
+            state: Mutex::default(),
+        });
+        let requests = Arc::downgrade(&shared);
+        lifecycle.bound(requests);
+        Self { shared }
     }
 
-    /// Takes a place, or a turn if there is none.
-    pub(super) fn enter(&self) -> Result<Place, Turn> {
-        if self.shared.try_enter() {
-            return Ok(Place(self.clone()));
+    /// Takes a place for a request of so many bytes, or a turn if there is none.
+    pub(super) fn enter(&self, bytes: usize) -> Result<Place, Denied> {
+        let weight = weight(bytes);
+        if self.shared.try_enter(weight) {
+            return Ok(self.place(weight));
         }
         let mut state = self.shared.state.lock();
+        if self.shared.is_closed() {
+            return Err(Denied::Closed(shut_down()));
+        }
         self.shared.await_leaves();
-        if self.shared.try_enter() {
+        if self.shared.try_enter(weight) {
             self.shared.end_wait(&state);
-            return Ok(Place(self.clone()));
+            return Ok(self.place(weight));
         }
         let ticket = state.ticket();
-        state.turns.insert(ticket, None);
-        Err(Turn {
+        let waker = None;
+        state.turns.insert(ticket, Waiting { weight, waker });
+        Err(Denied::Turn(Turn {
             gate: Some(self.clone()),
             ticket,
-        })
+            weight,
+        }))
     }
 
-    fn leave(&self) {
-        if !self.shared.try_leave() {
-            self.leave_to_others();
+    fn place(&self, weight: u64) -> Place {
+        let gate = self.clone();
+        Place { gate, weight }
+    }
+
+    fn leave(&self, weight: u64) {
+        if !self.shared.try_leave(weight) {
+            self.leave_to_others(weight);
         }
     }
 
     /// Leaves, and passes the place on or tells of it.
     #[cold]
-    fn leave_to_others(&self) {
+    fn leave_to_others(&self, weight: u64) {
         let shared = &*self.shared;
         let mut state = shared.state.lock();
-        if let Some((_, waker)) = state.turns.pop_first() {
-            shared.end_wait(&state);
-            drop(state);
-            // The place is its own now, polled or not.
-            if let Some(waker) = waker {
-                waker.wake();
+        let mut woken = Vec::new();
+        let mut left = weight;
+        while let Some(first) = state.turns.first_entry() {
+            // In one step: nobody else gets in between.
+            if !shared.try_exchange(left, first.get().weight) {
+                break;
             }
-            return;
+            left = 0;
+            // The place is its own now, polled or not.
+            woken.extend(first.remove().waker);
         }
-        shared.occupancy.fetch_sub(ONE, Ordering::Release);
-        let woken = shared.visitors_to_wake(&mut state);
+        if left > 0 {
+            shared.occupancy.fetch_sub(left, Ordering::Release);
+        }
+        woken.extend(shared.visitors_to_wake(&mut state));
         shared.end_wait(&state);
+        let is_over = shared.is_closed() && shared.inside() == 0;
         drop(state);
         woken.into_iter().for_each(Waker::wake);
+        if is_over {
+            shared.lifecycle.tell();
+        }
     }
 }
 
@@ -118,25 +188,41 @@ impl State {
 }
 
 impl Shared {
-    fn inside(&self) -> usize {
-        self.occupancy.load(Ordering::Relaxed) / ONE
+    fn inside(&self) -> u64 {
+        requests(self.occupancy.load(Ordering::Relaxed))
+    }
+
+    fn has_room(&self, occupancy: u64) -> bool {
+        requests(occupancy) < self.max && occupancy / UNIT < self.max_units
     }
 
     fn has_vacancy(&self) -> bool {
-        self.inside() < self.max
+        self.has_room(self.occupancy.load(Ordering::Relaxed))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.occupancy.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// Takes a place if there is one.
-    fn try_enter(&self) -> bool {
-        self.update(|occupancy| (occupancy / ONE < self.max).then(|| occupancy + ONE))
+    fn try_enter(&self, weight: u64) -> bool {
+        self.update(|occupancy| self.has_room(occupancy).then(|| occupancy + weight))
+    }
+
+    /// Gives places back and takes one, if there is one then. For a turn, who was let in before the gate was closed.
+    fn try_exchange(&self, left: u64, weight: u64) -> bool {
+        self.update(|occupancy| {
+            let rest = occupancy - left;
+            self.has_room(rest & !CLOSED).then(|| rest + weight)
+        })
     }
 
     /// Gives a place back if nobody waits for one.
-    fn try_leave(&self) -> bool {
-        self.update(|occupancy| (occupancy & AWAITED == 0).then(|| occupancy - ONE))
+    fn try_leave(&self, weight: u64) -> bool {
+        self.update(|occupancy| (occupancy & AWAITED == 0).then(|| occupancy - weight))
     }
 
-    fn update(&self, change: impl Fn(usize) -> Option<usize>) -> bool {
+    fn update(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
         let change = self
             .occupancy
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, change);
@@ -150,7 +236,7 @@ impl Shared {
     }
 
     fn end_wait(&self, state: &State) {
-        if state.turns.is_empty() && state.visitors.is_empty() {
+        if state.turns.is_empty() && state.visitors.is_empty() && !self.is_closed() {
             self.occupancy.fetch_and(!AWAITED, Ordering::Relaxed);
         }
     }
@@ -158,20 +244,43 @@ impl Shared {
     fn visitors_to_wake(&self, state: &mut State) -> Vec<Waker> {
         let count = match self.inside() {
             0 => state.visitors.len(),
-            inside => self.max - inside,
+            inside if self.has_vacancy() => (self.max - inside) as usize,
+            _ => 0,
         };
         let visitors = std::iter::from_fn(|| state.visitors.pop_first());
         visitors.take(count).map(|(_, waker)| waker).collect()
     }
 }
 
+fn requests(occupancy: u64) -> u64 {
+    occupancy % UNIT / ONE
+}
+
+impl Requests for Shared {
+    fn refuse(&self) {
+        let mut state = self.state.lock();
+        self.occupancy.fetch_or(CLOSED | AWAITED, Ordering::Relaxed);
+        let visitors = std::mem::take(&mut state.visitors);
+        drop(state);
+        visitors.into_values().for_each(Waker::wake);
+    }
+
+    fn in_flight(&self) -> usize {
+        let state = self.state.lock();
+        self.inside() as usize + state.turns.len()
+    }
+}
+
 /// A place inside, until dropped.
 #[derive(Debug)]
-pub(super) struct Place(Gate);
+pub(super) struct Place {
+    gate: Gate,
+    weight: u64,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.leave();
+        self.gate.leave(self.weight);
     }
 }
 
@@ -181,21 +290,22 @@ pub(super) struct Turn {
     // None once it has become a place.
     gate: Option<Gate>,
     ticket: Ticket,
+    weight: u64,
 }
 
 impl Turn {
     pub(super) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Place> {
         let gate = self.gate.take().expect("a turn becomes a place once");
         let mut state = gate.shared.state.lock();
-        if let Some(waker) = state.turns.get_mut(&self.ticket) {
-            let old = register(waker, cx);
+        if let Some(waiting) = state.turns.get_mut(&self.ticket) {
+            let old = register(&mut waiting.waker, cx);
             drop(state);
             drop(old);
             self.gate = Some(gate);
             return Poll::Pending;
         }
         drop(state);
-        Poll::Ready(Place(gate))
+        Poll::Ready(gate.place(self.weight))
     }
 }
 
@@ -205,7 +315,7 @@ impl Drop for Turn {
         let removed = gate.shared.state.lock().turns.remove(&self.ticket);
         if removed.is_none() {
             // It had been given a place that it never looked at.
-            gate.leave();
+            gate.leave(self.weight);
         }
     }
 }
@@ -228,12 +338,21 @@ impl Visitor {
     }
 
     /// Ready while there is a place, which is not reserved by that.
-    pub(super) fn poll_vacancy(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    ///
+    /// # Errors
+    ///
+    /// If the gate was closed.
+    pub(super) fn poll_vacancy(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let shared = &*self.gate.shared;
         if self.ticket.is_none() && shared.has_vacancy() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         let mut state = shared.state.lock();
+        if shared.is_closed() {
+            // Nobody queues any more.
+            self.ticket = None;
+            return Poll::Ready(Err(shut_down()));
+        }
         shared.await_leaves();
         if shared.has_vacancy() {
             let old = self
@@ -243,7 +362,7 @@ impl Visitor {
             shared.end_wait(&state);
             drop(state);
             drop(old);
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         let ticket = *self.ticket.get_or_insert_with(|| state.ticket());
         let old = state.visitors.insert(ticket, cx.waker().clone());

@@ -1,4 +1,7 @@
-//! The bound on requests in flight: [`InFlightLimitLayer`].
+//! The bound on requests in flight, and on their bytes: [`InFlightLimitLayer`].
+//!
+//! While no node answers, requests pile up until their deadlines pass. Their number alone does not bound what they take: a
+//! few thousand of a mebibyte are gigabytes. So their bytes are [bounded](InFlightLimitLayer::max_bytes) too.
 //!
 //! At the bound the service is not ready, so that what stands above does what it is for: `load_shed` refuses,
 //! `buffer` queues, and a caller that awaits readiness waits.
@@ -12,6 +15,13 @@
 //! Who waits for readiness is served in order of arrival, except that a caller who comes just when a place becomes
 //! free may take it. One of them is woken for each place that becomes free. If that one is no longer interested,
 //! yet keeps its clone without polling it, the others wait for the next place to become free.
+//!
+//! Those who wait, for readiness or a turn, are tasks of the application and not bounded here. Where requests come in without
+//! a bound, put `load_shed` around the client. A request that waited for its turn has so much less time for the rest: a
+//! [`Timeout`](crate::timeout::Timeout) below deducts it.
+//!
+//! When its [`Lifecycle`](crate::Lifecycle) ends, it answers readiness with an error of kind
+//! [`Shutdown`](crate::ErrorKind::Shutdown), and lets those finish that were called before.
 //!
 //! ```
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -38,12 +48,13 @@ mod tests;
 
 use std::task::{Context, Poll, ready};
 
+use tokio::time::Instant;
 use tower::{BoxError, Service};
 
 use self::future::ResponseFuture;
-use self::gate::{Gate, Visitor};
+use self::gate::{Denied, Gate, Visitor};
 pub use self::layer::InFlightLimitLayer;
-use crate::command::Command;
+use crate::command::{BlockTime, Command};
 
 /// Bounds the requests in flight; see the [module docs](self).
 ///
@@ -65,16 +76,19 @@ impl<S: Clone> Clone for InFlightLimit<S> {
 }
 
 impl<S> InFlightLimit<S> {
-    /// Lets at most `max` requests of `inner` and of this service's clones be in flight.
+    /// Lets at most `max` requests of `inner` and of this service's clones be in flight, with 256 MiB.
     ///
     /// # Panics
     ///
     /// If `max` is 0.
     pub fn new(inner: S, max: usize) -> Self {
-        assert!(max > 0, "a limit of 0 requests in flight lets none through");
+        tower::Layer::layer(&InFlightLimitLayer::new(max), inner)
+    }
+
+    fn with_gate(inner: S, gate: Gate) -> Self {
         Self {
             inner,
-            visitor: Visitor::new(Gate::new(max)),
+            visitor: Visitor::new(gate),
         }
     }
 
@@ -104,19 +118,25 @@ where
     type Future = ResponseFuture<S>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        ready!(self.visitor.poll_vacancy(cx));
+        ready!(self.visitor.poll_vacancy(cx))?;
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, command: Command) -> Self::Future {
-        match self.visitor.gate().enter() {
+    fn call(&mut self, mut command: Command) -> Self::Future {
+        match self.visitor.gate().enter(command.encoded_len()) {
             // Should the call panic, the place is dropped here and now, whatever becomes of this service.
             Ok(place) => ResponseFuture::running(self.inner.call(command), place),
-            Err(turn) => {
+            Err(Denied::Turn(turn)) => {
+                if command.block_time() == BlockTime::NotBlocking {
+                    command.set_waiting_since(Instant::now());
+                }
                 // The instance that is ready is the one to be called, whenever that will be.
                 let unready = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, unready);
                 ResponseFuture::waiting(turn, ready, command)
+            }
+            Err(Denied::Closed(error)) => {
+                ResponseFuture::refused(error.with_command(command.name()))
             }
         }
     }

@@ -14,6 +14,7 @@ use tower_test::mock;
 use super::{InFlightLimit, InFlightLimitLayer};
 use crate::command::{Command, cmd};
 use crate::error::{Delivery, Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
 use crate::value::Value;
 
 type Mock = mock::Mock<Command, Value>;
@@ -310,4 +311,129 @@ fn a_call_that_panics_gives_its_place_back_though_its_service_is_kept() {
     let ready = other.enter(|cx, mut other| other.poll_ready(cx));
     assert!(ready.is_ready());
     drop(kept);
+}
+
+// ===== bytes =====
+
+const KIB: usize = 1024;
+
+fn set(bytes: usize) -> Command {
+    cmd("SET").arg("k").arg(vec![b'v'; bytes])
+}
+
+fn service_of_bytes(max_bytes: usize) -> (task::Spawn<Service1>, mock::Handle<Command, Value>) {
+    let (mock, handle) = mock::pair();
+    let layer = InFlightLimitLayer::new(100).max_bytes(max_bytes);
+    (task::spawn(layer.layer(mock)), handle)
+}
+
+#[tokio::test]
+async fn at_the_bound_on_bytes_it_is_not_ready_until_a_request_ends() {
+    let (mut service, _handle) = service_of_bytes(10 * KIB);
+    let mut running = Vec::new();
+    while is_ready(&mut service) {
+        running.push(service.call(set(KIB)));
+    }
+    assert_eq!(running.len(), 10);
+    drop(running.pop());
+    assert!(service.is_woken());
+    assert!(is_ready(&mut service));
+    drop(service.call(get()));
+}
+
+#[tokio::test]
+async fn a_request_larger_than_the_bound_passes_and_then_nothing_does() {
+    let (mut service, mut handle) = service_of_bytes(10 * KIB);
+    assert!(is_ready(&mut service));
+    let large = service.call(set(100 * KIB));
+    drop(handle.next_request().await.expect("it was passed on"));
+    assert!(!is_ready(&mut service));
+    drop(large);
+    assert!(service.is_woken());
+    assert!(is_ready(&mut service));
+}
+
+#[tokio::test]
+async fn the_place_of_a_large_request_goes_to_as_many_as_there_is_room_for() {
+    let (service, mut handle) = service_of_bytes(10 * KIB);
+    let mut services = [(); 13].map(|()| clone(&service));
+    assert!(services.iter_mut().all(is_ready));
+    let large = services[0].call(set(100 * KIB));
+    drop(handle.next_request().await.expect("the large one"));
+    let mut small: Vec<_> = services[1..]
+        .iter_mut()
+        .map(|service| task::spawn(service.call(set(KIB))))
+        .collect();
+    small
+        .iter_mut()
+        .for_each(|small| assert_pending!(small.poll()));
+    assert_pending!(handle.poll_request());
+    drop(large);
+    let woken = small.iter().filter(|small| small.is_woken()).count();
+    assert_eq!(woken, 10);
+    let mut late = clone(&service);
+    assert!(!is_ready(&mut late), "two have their turn before");
+}
+
+#[tokio::test]
+async fn a_batch_counts_with_all_its_commands() {
+    let (mut service, _handle) = service_of_bytes(10 * KIB);
+    assert!(is_ready(&mut service));
+    let _batch = service.call(Command::pipeline([(); 10].map(|()| set(KIB))));
+    assert!(!is_ready(&mut service));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_turn_took_is_deducted_from_the_time_of_the_request() {
+    let (mut first, mut handle) = service(1);
+    let mut second = first.clone();
+    first.ready().await.expect("ready");
+    second.ready().await.expect("ready");
+    let start = Instant::now();
+    let running = first.call(get());
+    let mut late = task::spawn(second.call(get()));
+    assert_pending!(late.poll());
+    advance(Duration::from_secs(1)).await;
+    drop(handle.next_request().await.expect("the first"));
+    drop(running);
+    assert_pending!(late.poll());
+    let (command, _) = handle.next_request().await.expect("the second");
+    assert_eq!(command.waiting_since(), Some(start));
+}
+
+// ===== shutdown =====
+
+#[tokio::test]
+async fn when_its_life_ends_it_refuses_readiness_and_calls_and_finishes_what_it_let_in() {
+    let life = Lifecycle::new();
+    let (mock, mut handle) = mock::pair();
+    let service = InFlightLimitLayer::new(1).lifecycle(&life).layer(mock);
+    let mut service = task::spawn(service);
+    let [mut other, mut visitor, mut ready] = [(); 3].map(|()| clone(&service));
+    assert!([&mut other, &mut ready].into_iter().all(is_ready));
+    let mut running = call(&mut service);
+    let mut turn = task::spawn(other.call(get()));
+    assert_pending!(turn.poll());
+    assert!(!is_ready(&mut visitor));
+
+    let mut ended = task::spawn(life.shutdown(Duration::from_secs(60)));
+    assert_pending!(ended.poll());
+    assert!(visitor.is_woken());
+    let refused = visitor.enter(|cx, mut visitor| visitor.poll_ready(cx));
+    let refused = Error::from(assert_ready_err!(refused));
+    assert_eq!(refused.kind(), ErrorKind::Shutdown);
+    let refused = Error::from(ready.call(get()).await.expect_err("too late"));
+    assert_eq!(refused.kind(), ErrorKind::Shutdown);
+    assert_eq!(refused.delivery(), Delivery::NotSent);
+
+    let (_, reply) = handle.next_request().await.expect("the first");
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(running.poll());
+    assert_pending!(ended.poll());
+    assert_pending!(turn.poll());
+    let (_, reply) = handle.next_request().await.expect("the one that waited");
+    reply.send_response(Value::Nil);
+    assert_ready_ok!(turn.poll());
+    assert!(ended.is_woken());
+    assert_ready_ok!(ended.poll());
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::current::NodeSet;
 use crate::addr::NodeAddr;
 use crate::error::Error;
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
 use crate::topology::AddrMap;
 
@@ -36,6 +37,7 @@ pub(super) struct Config {
     pub(super) discovery: Discovery,
     pub(super) addr_map: AddrMap,
     pub(super) counters: Counters,
+    pub(super) lifecycle: Lifecycle,
     pub(super) nodes: watch::Sender<NodeSet>,
 }
 
@@ -51,6 +53,7 @@ impl Config {
             discovery: Discovery::default(),
             addr_map: AddrMap::default(),
             counters: Counters::new(),
+            lifecycle: Lifecycle::new(),
             nodes: watch::Sender::new(NodeSet::default()),
         }
     }

@@ -12,6 +12,7 @@ use super::config::{Config, Discovery};
 use crate::addr::NodeAddr;
 use crate::connect::ConnectUrl;
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
 use crate::topology::AddrMap;
 
@@ -129,6 +130,13 @@ impl RouteLayer {
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.config.counters = counters;
+        self
+    }
+
+    /// Ends the task that keeps the topology when this life ends.
+    #[must_use]
+    pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
+        self.config.lifecycle = lifecycle.clone();
         self
     }
 

@@ -17,6 +17,7 @@ use super::refresh;
 use super::replies::{DISCOVERING, REFRESHING};
 use crate::addr::NodeAddr;
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::shut_down;
 use crate::topology::{Redirect, RedirectKind};
 
 /// How many replies may time out before the topology is suspected. One alone is no evidence: the command may be slow.
@@ -143,10 +144,14 @@ impl Drop for Running {
         // In this order: whoever began to wait too late to be told finds that there is no task, and starts one.
         self.0.is_running.store(false, Ordering::Release);
         self.0.refresh_started();
-        self.0.refresh_finished(Err(Error::new(
-            ErrorKind::Topology,
-            "the runtime on which the topology was to be refreshed was shut down",
-        )));
+        self.0
+            .refresh_finished(Err(match self.0.config.lifecycle.is_closed() {
+                true => shut_down(),
+                false => Error::new(
+                    ErrorKind::Topology,
+                    "the runtime on which the topology was to be refreshed was shut down",
+                ),
+            }));
     }
 }
 
@@ -192,7 +197,7 @@ impl<C: MakeNode> Handle<C> {
         if !self.shared.is_running.swap(true, Ordering::AcqRel) {
             self.shared.wanted.notify_one();
             let run = refresh::run(Running(Arc::clone(&self.shared)), self.nodes());
-            *task = Some(tokio::spawn(run).abort_handle());
+            *task = Some(self.shared.config.lifecycle.spawn(run));
         }
     }
 

@@ -1,9 +1,11 @@
-//! What the client takes in memory: for requests in flight, and for large values.
+//! What the client takes in memory: for requests in flight, for large values, and in an outage.
 //!
 //! An allocation counts for the thread that makes it. The client has one thread, and the servers are in others or in
 //! processes of their own. What is told of the whole process needs tests that do not run side by side.
 
 mod in_flight;
+#[cfg(target_os = "linux")]
+mod outage;
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;

@@ -15,7 +15,7 @@ const WINDOW: usize = 16;
 const VALUES: usize = if cfg!(debug_assertions) { 256 } else { 1024 };
 
 /// Bytes of memory that this process has.
-fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));

@@ -50,7 +50,9 @@ async fn main() -> Result<(), BoxError> {
     let cluster = service::connect(&urls).await?;
     let listener = TcpListener::bind(args.listen.as_deref().unwrap_or("127.0.0.1:3000")).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    service::serve(listener, service::router(cluster), asked_to_end()).await?;
+    service::serve(listener, service::router(cluster.clone()), asked_to_end()).await?;
+    // Nothing asks it any more: this closes the connections, and waits for nobody.
+    cluster.shutdown(service::COMMAND_TIMEOUT).await?;
     println!("drained");
     Ok(())
 }

@@ -41,6 +41,9 @@ pub(crate) async fn run() -> Result<()> {
     overload(&http, &cluster).await?;
     outage(&http, &cluster, &backend).await?;
     shutdown(addr, stop, server).await?;
+    cluster.shutdown(COMMAND_TIMEOUT).await?;
+    assert_eq!(cluster.metrics().open_connections, 0);
+    println!("disconnected");
     Ok(())
 }
 

@@ -38,6 +38,9 @@ pub(crate) async fn run() -> Result<()> {
     overload(&mut kv, &cluster).await?;
     deadline(&mut kv, &cluster, &backend).await?;
     shutdown(kv, addr, &backend, stop, server).await?;
+    cluster.shutdown(COMMAND_TIMEOUT).await?;
+    assert_eq!(cluster.metrics().open_connections, 0);
+    println!("disconnected");
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
 use crate::error::{Delivery, Error, ErrorKind};
+use crate::lifecycle::Lifecycle;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -323,4 +324,37 @@ fn handles_and_futures_cross_threads() {
     crosses::<ConnectionCache<Mock<NodeAddr, Connection>>>();
     crosses::<Cached<Connection>>();
     crosses::<ResponseFuture<Connection>>();
+}
+
+// ===== its life =====
+
+#[tokio::test(start_paused = true)]
+async fn when_its_life_ends_it_lets_go_of_everything_and_makes_no_more() {
+    let life = Lifecycle::new();
+    let mut fixture = Fixture::with(ConnectionCacheLayer::new().lifecycle(&life));
+    let (connection, _peer) = fixture.connect().await;
+    let dialling = task::spawn(fixture.cache.call(node(2)));
+    let _dial = fixture.dial().await;
+    life.shutdown(Duration::ZERO)
+        .await
+        .expect("nothing is in flight");
+    let error = soon(dialling).await.expect_err("it was ended");
+    assert_eq!(error.kind(), ErrorKind::Shutdown);
+    drop(connection);
+    assert_eq!(fixture.metrics().open_connections, 0);
+    let late = soon(fixture.ask()).await.expect_err("too late");
+    assert_eq!(late.kind(), ErrorKind::Shutdown);
+    fixture.assert_no_dial().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_left_are_not_kept_until_the_dial_ends() {
+    let mut fixture = Fixture::new();
+    let _first = fixture.ask();
+    let _dial = fixture.dial().await;
+    for _ in 0..10_000 {
+        drop(fixture.ask());
+    }
+    let waiters = fixture.cache.pool().waiters(&node(1));
+    assert!(waiters <= 64, "{waiters}");
 }
