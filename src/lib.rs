@@ -132,6 +132,7 @@
 //! that cannot be are refused with an error that says why.
 
 mod addr;
+pub mod breaker;
 pub mod cache;
 pub mod cluster;
 pub mod command;
@@ -140,6 +141,7 @@ pub mod connection;
 pub mod dial_limit;
 mod error;
 pub mod exclusive;
+pub mod failfast;
 mod key_name;
 mod lifecycle;
 pub mod limit;
@@ -160,6 +162,7 @@ pub mod trace;
 pub mod value;
 
 pub use self::addr::NodeAddr;
+pub use self::breaker::BreakerLayer;
 pub use self::cache::{ConnectionCache, ConnectionCacheLayer};
 pub use self::cluster::{Cluster, ClusterBuilder, Pipeline, Script};
 pub use self::command::{Command, Slot, Target, ToArgs, cmd};
@@ -168,6 +171,7 @@ pub use self::connection::Connection;
 pub use self::dial_limit::DialLimitLayer;
 pub use self::error::{Delivery, Error, ErrorKind};
 pub use self::exclusive::{ExclusiveLaneLayer, Lease};
+pub use self::failfast::FailFastLayer;
 pub use self::lifecycle::Lifecycle;
 pub use self::limit::InFlightLimitLayer;
 pub use self::metrics::{Counters, Metrics};

@@ -79,6 +79,16 @@ counters! {
     refreshes_succeeded: Counter,
     /// Topology refreshes in which no node gave a usable view.
     refreshes_failed: Counter,
+    /// Requests that failed at once because their node had not been ready for too long.
+    failed_fast: Counter,
+    /// Connections now whose requests fail at once because their nodes are not ready.
+    nodes_unavailable: Counter,
+    /// How often a breaker has opened: the first time, not after a probe that failed.
+    breakers_opened: Counter,
+    /// Breakers now that are open, of nodes that are connected.
+    breakers_open: Counter,
+    /// Requests refused by open breakers.
+    breaker_refusals: Counter,
     /// Attempts beyond a request's first.
     retries: Counter,
     /// Retries not made because the retry budget was empty.

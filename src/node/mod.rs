@@ -4,8 +4,8 @@
 //! what is made: each connection once, when it is made, and the wrapped one is what the cache keeps. A layer
 //! put there sees everything that goes to one node over one connection, and its state lives as long as that.
 //!
-//! State that must outlive a connection (a breaker that remembers) belongs in a layer built per address with
-//! [`NodeLayer::from_fn`] around state the application keeps.
+//! State that must outlive a connection belongs in a layer built per address with [`NodeLayer::from_fn`] around state
+//! that is kept elsewhere. A [`BreakerLayer`](crate::BreakerLayer) is such: it keeps a breaker for each node.
 //!
 //! ```
 //! use tower::ServiceBuilder;
