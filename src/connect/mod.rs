@@ -25,6 +25,7 @@
 mod config;
 mod credentials;
 pub mod future;
+mod probe;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
@@ -33,6 +34,7 @@ mod url;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
@@ -44,12 +46,15 @@ use self::future::ResponseFuture;
 pub use self::tls::{TlsConfig, TlsConfigBuilder};
 pub use self::url::ConnectUrl;
 use crate::addr::NodeAddr;
-use crate::connection::Connection;
 use crate::connection::handshake::{self, Introduction};
+use crate::connection::{Connection, Prober};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 
 /// Connects to the node it is called with. See the [module docs](self).
+///
+/// Its connections find out by themselves whether their node still answers once they are
+/// [suspect](crate::connection#suspicion). They connect to it beside the stack then: no layer sees that.
 ///
 /// It is always ready. Its errors say at which step connecting failed, are [`NotSent`](crate::Delivery::NotSent) and
 /// name the node; of kind [`Authentication`](ErrorKind::Authentication) if the server wants other credentials, and
@@ -108,30 +113,44 @@ impl Service<NodeAddr> for Connector {
 
     fn call(&mut self, addr: NodeAddr) -> ResponseFuture {
         let config = Arc::clone(&self.config);
+        let prober = probe::prober(addr.clone(), Arc::clone(&config));
         ResponseFuture::new(async move {
-            let connected = connect(addr.clone(), &config).await;
+            let connected = connect(addr.clone(), &config, None, Some(prober)).await;
             connected.map_err(|error| error.with_node(addr))
         })
     }
 }
 
-async fn connect(addr: NodeAddr, config: &ConnectConfig) -> Result<Connection, Error> {
+/// Opens a stream, within `time` where it is over a network, and makes the handshake without hurry.
+async fn connect(
+    addr: NodeAddr,
+    config: &ConnectConfig,
+    time: Option<Duration>,
+    prober: Option<Prober>,
+) -> Result<Connection, Error> {
     if let Some(path) = addr.unix_path() {
         #[cfg(unix)]
-        return handshake_io(socket::unix(path).await?, addr, config).await;
+        return handshake_with(socket::unix(path).await?, addr, config, prober).await;
         #[cfg(not(unix))]
         return Err(Error::new(
             ErrorKind::Config,
             format!("this system has no Unix sockets, such as {path}"),
         ));
     }
-    let stream = socket::tcp(addr.host(), addr.port(), config.tcp, config.attempt_delay).await?;
+    let opening = socket::tcp(addr.host(), addr.port(), config.tcp, config.attempt_delay);
+    let stream = match time {
+        None => opening.await?,
+        Some(time) => tokio::time::timeout(time, opening).await.map_err(|_| {
+            let message = format!("nothing answered the attempt to connect within {time:?}");
+            Error::new(ErrorKind::Connect, message)
+        })??,
+    };
     #[cfg(feature = "tls")]
     if let Some(tls) = &config.tls {
         let stream = tls.connect(stream, &addr).await?;
-        return handshake_io(stream, addr, config).await;
+        return handshake_with(stream, addr, config, prober).await;
     }
-    handshake_io(stream, addr, config).await
+    handshake_with(stream, addr, config, prober).await
 }
 
 /// Makes the handshake on a stream that is connected already, and a [`Connection`] of it.
@@ -142,6 +161,9 @@ async fn connect(addr: NodeAddr, config: &ConnectConfig) -> Result<Connection, E
 ///
 /// Nothing in here ends by itself if the peer stays silent: have a timeout around it.
 ///
+/// There is no way from here to another stream to the node, so that a [suspect](crate::connection#suspicion) connection
+/// waits for its [stall timeout](crate::connection::Config::stall_timeout).
+///
 /// # Errors
 ///
 /// As those of [`Connector`].
@@ -150,9 +172,22 @@ async fn connect(addr: NodeAddr, config: &ConnectConfig) -> Result<Connection, E
 ///
 /// Dropping the future drops the stream.
 pub async fn handshake_io<IO>(
+    io: IO,
+    addr: NodeAddr,
+    config: &ConnectConfig,
+) -> Result<Connection, Error>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    handshake_with(io, addr, config, None).await
+}
+
+/// As [`handshake_io`], for a node that can be reached again by the prober.
+pub(crate) async fn handshake_with<IO>(
     mut io: IO,
     addr: NodeAddr,
     config: &ConnectConfig,
+    prober: Option<Prober>,
 ) -> Result<Connection, Error>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -188,6 +223,7 @@ where
         established.decoder,
         established.unread,
         &config.connection,
+        prober,
     ))
 }
 

@@ -10,7 +10,9 @@ use crate::resp::Limits;
 pub struct Config {
     pub(super) max_in_flight: usize,
     pub(super) max_bytes: usize,
+    pub(super) suspect_after: Option<Duration>,
     pub(super) stall_timeout: Option<Duration>,
+    pub(super) ping_interval: Option<Duration>,
     pub(super) limits: Limits,
     /// What ends the connection, if nothing else does before.
     pub(crate) lifecycle: Lifecycle,
@@ -38,17 +40,41 @@ impl Config {
         self
     }
 
+    /// How long nothing may arrive while replies are due before the connection is [suspect](super#suspicion); 1 second
+    /// unless set, `None` for never.
+    ///
+    /// As long as a request usually may take is a good choice. What is being taken by the server counts as much as what
+    /// arrives. While the command whose turn it is blocks by its own wish, or has a
+    /// [timeout of its own](crate::Command::timeout) that is longer than this, and its caller waits, the connection is
+    /// not suspect. Without effect unless it is shorter than the [stall timeout](Self::stall_timeout).
+    #[must_use]
+    pub fn suspect_after(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.suspect_after = time.into();
+        self
+    }
+
     /// How long nothing may arrive while replies are due before the connection is given up; 10 seconds unless
     /// set, `None` for never.
     ///
     /// A node that is merely slow answers something in that time; a connection whose packets are dropped on
-    /// the way never would, and TCP alone takes a quarter of an hour to notice. What is being taken by the server
-    /// counts as much as what arrives, so that a large command may take its time. While the command whose turn it
-    /// is blocks by its own wish, or has a [timeout of its own](crate::Command::timeout) that is longer than this,
-    /// and its caller waits, the connection is not given up.
+    /// the way never would, and TCP alone takes a quarter of an hour to notice. This is for what
+    /// [suspicion](super#suspicion) cannot settle sooner, such as a node that takes no new connection either. The same
+    /// excuses hold; without suspicion, a timeout of the command's own has to be longer than this.
     #[must_use]
     pub fn stall_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.stall_timeout = timeout.into();
+        self
+    }
+
+    /// How long nothing may be said on the connection before a `PING` asks whether the other side is still there; 30
+    /// seconds unless set, `None` for never.
+    ///
+    /// It lets an idle connection become suspect, and be replaced, before a request needs it. Nobody is told of the
+    /// reply, nor does it count as use of the connection. Where a command was sent that needs a connection to itself,
+    /// as over a [lease](crate::Cluster::lease), there are no more such questions: they could end up in a transaction.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.ping_interval = interval.into();
         self
     }
 
@@ -65,7 +91,9 @@ impl Default for Config {
         Self {
             max_in_flight: 16 * 1024,
             max_bytes: 64 * 1024 * 1024,
+            suspect_after: Some(Duration::from_secs(1)),
             stall_timeout: Some(Duration::from_secs(10)),
+            ping_interval: Some(Duration::from_secs(30)),
             limits: Limits::default(),
             lifecycle: Lifecycle::new(),
         }

@@ -1,7 +1,9 @@
 //! The task that owns the socket.
 //!
 //! It reads and writes in one future, so that neither waits for the other, and is woken by the socket, by the
-//! first command after it ran dry, and by the stall timer.
+//! first command after it ran dry, by the clock of the silence and by the probe of a suspect connection.
+
+mod silent;
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,11 +13,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
+use super::future;
 use super::queue::{self, Entry, Queue, Taken};
 use super::read_buffer::ReadBuffer;
 use super::reply::Promise;
-use super::stall::StallTimer;
+use super::silence::Silence;
+use super::suspicion::{Prober, Suspicion};
 use super::unit::{Lost, Progress, Unit};
 use super::write_buffer::WriteBuffer;
 use crate::command::{BlockTime, Command};
@@ -58,7 +63,14 @@ pub(super) struct Driver<IO> {
     is_unflushed: bool,
     /// The socket took nothing the last time.
     is_blocked: bool,
-    stall: StallTimer,
+    /// What was encoded last is due from when the socket is offered it: nothing was due before.
+    begins: bool,
+    /// Commands may have waited for so long that nobody wants them any more.
+    has_waited: bool,
+    silence: Silence,
+    /// Set while the connection is suspect: nothing new is written then.
+    suspicion: Option<Suspicion>,
+    prober: Option<Prober>,
 }
 
 struct InFlight {
@@ -74,11 +86,11 @@ pub(super) const IN_FLIGHT: usize = size_of::<InFlight>();
 
 /// Whose the reply is.
 enum Due {
-    /// Nobody's: it is to an `ASKING`.
+    /// Nobody's: it is to an `ASKING`, or to a `PING` of the driver's own.
     Nobody,
     One {
         promise: Promise,
-        /// Its caller is prepared to hear nothing for longer than a stall would take.
+        /// Its caller is prepared to hear nothing for longer than what makes others suspicious.
         may_be_silent: bool,
         /// The server answers it when something happens, and not when it can.
         blocks: bool,
@@ -93,7 +105,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         queue: Arc<Queue>,
         decoder: Decoder,
         unread: BytesMut,
-        stall: StallTimer,
+        silence: Silence,
+        prober: Option<Prober>,
     ) -> Self {
         Self {
             io,
@@ -110,7 +123,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             encoded_at_yield: 0,
             is_unflushed: false,
             is_blocked: false,
-            stall,
+            begins: false,
+            has_waited: false,
+            silence,
+            suspicion: None,
+            prober,
         }
     }
 
@@ -122,12 +139,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             let taken = self.fill(cx);
             if self.write_buffer.is_empty() && !self.is_unflushed {
                 return match taken {
-                    Taken::Finished if self.in_flight.is_empty() || self.blocks_for_nobody() => {
+                    Taken::Finished if self.is_over() => {
                         // Whatever the peer makes of it, nothing is left to lose.
                         let _ = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
                         Poll::Ready(Ok(()))
                     }
-                    _ => self.poll_stalled(cx).map(Err),
+                    _ => self.poll_silence(cx).map(Err),
                 };
             }
             if self.expects_more() {
@@ -147,7 +164,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                     }
                     return Poll::Ready(Err(lost("writing to the connection failed", error)));
                 }
-                Poll::Pending => return self.poll_stalled(cx).map(Err),
+                Poll::Pending => return self.poll_silence(cx).map(Err),
             }
             self.yields = 0;
             self.answered = 0;
@@ -162,18 +179,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         !is_alone && self.yields < YIELDS && self.encoded > self.encoded_at_yield
     }
 
-    /// Takes commands from the queue and encodes them, as far as the write buffer goes.
+    /// Takes commands from the queue and encodes them, as far as the write buffer goes; none for a peer that is silent.
     fn fill(&mut self, cx: &Context<'_>) -> Taken {
+        if self.suspicion.is_some() {
+            return Taken::Some;
+        }
         let mut skipped = (0, 0);
         let was_idle = self.in_flight.is_empty();
+        let late = self.has_waited.then(Instant::now);
         let outcome = loop {
             if self.write_buffer.len() >= WRITE_BUFFER {
+                self.has_waited = true;
                 break Taken::Some;
             }
             let Some(entry) = self.taken.pop_front() else {
                 match self.queue.take(&mut self.taken, cx.waker()) {
                     Taken::Some => continue,
-                    outcome => break outcome,
+                    outcome => {
+                        self.has_waited = false;
+                        break outcome;
+                    }
                 }
             };
             let Entry {
@@ -181,6 +206,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 promise,
                 bytes,
             } = entry;
+            if late.is_some_and(|now| command.deadline().is_some_and(|deadline| deadline <= now)) {
+                let error = future::expired(Delivery::NotSent);
+                promise.fulfil(Err(error.with_node(self.queue.addr().clone())));
+                skipped.0 += queue::weight(&command);
+                skipped.1 += bytes;
+                continue;
+            }
             let is_wanted = match command.batch() {
                 Some(batch) if !batch.is_transaction() => promise.take_to_gather(batch),
                 _ => promise.take(),
@@ -199,13 +231,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         if skipped.0 > 0 {
             self.queue.release(skipped.0, skipped.1);
         }
-        if was_idle && !self.in_flight.is_empty() {
-            self.stall.restart();
-        }
+        self.begins |= was_idle && !self.in_flight.is_empty();
         outcome
     }
 
     fn encode(&mut self, command: &Command, promise: Promise) -> Due {
+        if command.is_exclusive() {
+            // It may have opened a transaction, in which a command of the driver's own has no place.
+            self.silence.bear_idleness();
+        }
         let blocks = command.block_time() != BlockTime::NotBlocking;
         let may_be_silent = blocks || self.is_patient(command);
         if let Some(batch) = command.batch() {
@@ -228,29 +262,37 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         }
     }
 
-    /// True if the caller gave the command, by itself and with somebody who keeps the time, longer than a stall takes.
+    /// True if the caller gave the command, by itself and with somebody who keeps the time, longer than it takes to become
+    /// suspicious.
     fn is_patient(&self, command: &Command) -> bool {
-        let is_longer = |timeout| self.stall.is_shorter_than(timeout);
+        let is_longer = |timeout| self.silence.is_shorter_than(timeout);
         command.deadline().is_some() && command.own_timeout().is_some_and(is_longer)
     }
 
-    /// True if a command blocks on the server and nobody waits for this or any other reply. What the server would pop
-    /// for it would be lost, so the connection is closed rather than drained.
-    fn blocks_for_nobody(&self) -> bool {
+    /// True if nobody waits for a reply, and none need be waited for: none is due to a caller, or a command blocks on the
+    /// server. What the server would pop for it would be lost, so the connection is closed rather than drained.
+    fn is_over(&self) -> bool {
+        let mut is_due = false;
         let mut is_blocking = false;
         for InFlight { due, .. } in &self.in_flight {
             match due {
                 Due::Nobody => {}
                 Due::One { promise, .. } if !promise.is_abandoned() => return false,
-                Due::One { blocks, .. } => is_blocking |= blocks,
+                Due::One { blocks, .. } => {
+                    is_due = true;
+                    is_blocking |= blocks;
+                }
                 // It does not block, and its commands are not given up while they can be answered.
                 Due::Unit(_) => return false,
             }
         }
-        is_blocking
+        is_blocking || !is_due
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.begins) {
+            self.silence.restart();
+        }
         while !self.write_buffer.is_empty() {
             let Poll::Ready(written) = self.write_buffer.poll_write(cx, &mut self.io) else {
                 self.is_blocked = true;
@@ -261,7 +303,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             if std::mem::take(&mut self.is_blocked) {
                 // The peer has taken what was before this: it is alive, and a large command may take it long.
                 // A write that never had to wait proves nothing.
-                self.stall.restart();
+                self.heard();
             }
         }
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
@@ -283,7 +325,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
                 Poll::Pending => return Ok(false),
             }
-            self.stall.restart();
+            self.heard();
             self.hand_out()?;
         }
         Ok(true)
@@ -362,34 +404,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             "the server closed the connection before the reply"
         };
         Error::new(ErrorKind::Connection, message)
-    }
-
-    /// Ready once nothing has arrived for too long although replies are due.
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let elapsed = ready!(self.stall.poll_elapsed(cx, !self.in_flight.is_empty()));
-        // Replies come in order, so only the first command in flight can explain the silence.
-        let is_excused = self
-            .in_flight
-            .front()
-            .is_some_and(|first| match &first.due {
-                Due::Nobody => false,
-                Due::One {
-                    promise,
-                    may_be_silent,
-                    ..
-                } => *may_be_silent && !promise.is_abandoned(),
-                Due::Unit(unit) => unit.may_be_silent(),
-            });
-        if is_excused {
-            // Its caller still waits for it.
-            self.stall.restart();
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Error::new(
-            ErrorKind::Timeout,
-            format!("nothing arrived on the connection for {elapsed:?} although replies were due"),
-        ))
     }
 }
 

@@ -88,7 +88,8 @@ impl Future for ResponseFuture {
     }
 }
 
-fn expired(delivery: Delivery) -> Error {
+/// The error of a command whose deadline has passed.
+pub(super) fn expired(delivery: Delivery) -> Error {
     let message = match delivery {
         Delivery::NotSent => "the deadline passed before the command could be written",
         _ => "the deadline passed before the reply",

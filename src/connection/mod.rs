@@ -15,6 +15,8 @@
 //!   were read are delivered.
 //! - Reading never waits for writing, nor writing for reading.
 //! - Commands and bytes in flight are [bounded](Config). While a bound is reached, `poll_ready` is pending.
+//! - Nothing new is written to a peer that is [silent](#suspicion) although replies are due.
+//! - A command whose deadline passed while it waited for its turn is not written.
 //! - Anything malformed ends the connection.
 //!
 //! # Batches
@@ -44,6 +46,32 @@
 //! error means that the connection is finished. A batch counts with all its commands, and one that is larger than the
 //! bounds passes when they are not reached.
 //!
+//! # Suspicion
+//!
+//! Replies that are due and do not come may be late because of the server, which is stopped, busy or slow, or because of
+//! the connection, whose packets are dropped on the way. From [`Config::suspect_after`] on without a byte, the connection
+//! is *suspect*: `poll_ready` is pending, and what was called all the same is held back, to be withdrawn by its callers as
+//! [not sent](crate::Delivery::NotSent). One byte ends that.
+//!
+//! Meanwhile a connection that a [`Connector`](crate::Connector) made finds out which it is. It makes another to the same
+//! node, only to let go of it, and not more than one at a time:
+//!
+//! - A server that is stopped or busy answers neither. That costs it one connection, however long it lasts. Attempts that
+//!   fail are repeated after pauses of 200 ms at first and 2 s at most.
+//! - If the server makes the handshake there and still nothing arrives here for 100 ms, this connection ends with an error
+//!   of kind [`Timeout`](crate::ErrorKind::Timeout): the next `poll_ready` says so, and the cache makes another. While
+//!   somebody waits for the reply that is next, it has twice the time of `suspect_after`: servers do hold back replies on
+//!   one connection alone, as for writes during a failover.
+//! - If neither can be said, [`Config::stall_timeout`] ends the connection.
+//!
+//! Silence is no reason for suspicion while the command whose turn it is blocks by its own wish, or was given a
+//! [timeout of its own](crate::Command::timeout) that is longer, and its caller waits. A slow command of a module that
+//! runs beside the server's own thread should be given one.
+//!
+//! A process that did not get to run has no ears: the socket is looked at before the clock, and after a timer that was
+//! late the silence begins anew, once and for a quarter of the time. On an idle connection, a `PING` now and then
+//! ([`Config::ping_interval`]) makes replies due.
+//!
 //! # When not to use it
 //!
 //! Commands that change the state of a connection (`SUBSCRIBE`, `MULTI`, `SELECT`, ...) are refused: it has
@@ -52,7 +80,8 @@
 //! builder's, gives connections of their own to both.
 //!
 //! When the last handle is gone while a command blocks for nobody, the connection is closed at once, so that the server
-//! stops waiting; otherwise what is in flight is answered first.
+//! stops waiting; otherwise what is in flight is answered first. If the connection is suspect, or once it becomes so, it
+//! ends at once, and those who wait learn that their fate is [unknown](crate::Delivery::Unknown).
 
 mod config;
 mod driver;
@@ -62,7 +91,8 @@ mod queue;
 mod read_buffer;
 mod refused;
 mod reply;
-mod stall;
+mod silence;
+mod suspicion;
 mod transaction;
 mod unit;
 mod write_buffer;
@@ -82,7 +112,8 @@ use self::driver::Driver;
 use self::future::ResponseFuture;
 use self::queue::{Queue, State};
 pub(crate) use self::refused::{changes_state, check_part};
-use self::stall::StallTimer;
+use self::silence::Silence;
+pub(crate) use self::suspicion::Prober;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::Error;
@@ -104,7 +135,8 @@ struct Handle {
 impl Connection {
     /// A connection over `io`, on which the handshake is done, and its driver task.
     ///
-    /// `decoder` is the one the handshake was read with, and `unread` what it has not consumed.
+    /// `decoder` is the one the handshake was read with, and `unread` what it has not consumed. Without a prober, only
+    /// the stall timeout ends a silent connection.
     ///
     /// # Panics
     ///
@@ -115,13 +147,14 @@ impl Connection {
         decoder: Decoder,
         unread: BytesMut,
         config: &Config,
+        prober: Option<Prober>,
     ) -> Self
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let queue = Arc::new(Queue::new(addr, config));
-        let stall = StallTimer::new(config.stall_timeout);
-        let driver = Driver::new(io, Arc::clone(&queue), decoder, unread, stall);
+        let silence = Silence::new(config);
+        let driver = Driver::new(io, Arc::clone(&queue), decoder, unread, silence, prober);
         config.lifecycle.spawn(driver);
         Self {
             handle: Arc::new(Handle { queue }),
@@ -137,6 +170,11 @@ impl Connection {
     /// True if the connection is finished.
     pub fn is_closed(&self) -> bool {
         self.handle.queue.state() == State::Closed
+    }
+
+    /// True while the connection is [suspect](self#suspicion): nothing arrives although replies are due.
+    pub fn is_suspect(&self) -> bool {
+        self.handle.queue.state() == State::Suspect
     }
 }
 
@@ -156,14 +194,14 @@ impl Service<Command> for Connection {
                     return Poll::Ready(Ok(()));
                 }
                 State::Closed => return Poll::Ready(Err(queue.closed())),
-                State::Full => {}
+                State::Full | State::Suspect => {}
             }
             let waiting = self
                 .waiting
                 .get_or_insert_with(|| Box::pin(Arc::clone(&queue.room).notified_owned()));
             if waiting.as_mut().poll(cx).is_ready() {
                 self.waiting = None;
-            } else if queue.state() == State::Full {
+            } else if matches!(queue.state(), State::Full | State::Suspect) {
                 // Looked at after registering: room made in between is not missed.
                 return Poll::Pending;
             }

@@ -28,7 +28,7 @@ pub(super) struct Queue {
     max_in_flight: usize,
     max_bytes: usize,
     state: AtomicState,
-    /// Told when the state is no longer `Full`.
+    /// Told when the state is no longer `Full` or `Suspect`.
     pub(super) room: Arc<Notify>,
     inner: Apart<Mutex<Inner>>,
 }
@@ -43,8 +43,10 @@ pub(super) enum State {
     Open = 0,
     /// A bound is reached.
     Full = 1,
+    /// Nothing arrives although replies are due.
+    Suspect = 2,
     /// Finished; `Inner::closed` says why.
-    Closed = 2,
+    Closed = 3,
 }
 
 /// A copy of the state outside of the lock, so that readiness takes no lock.
@@ -62,6 +64,7 @@ struct Inner {
     driver: Option<Waker>,
     /// No handle is left: what is in flight is answered, then the connection ends.
     draining: bool,
+    is_suspect: bool,
     closed: Option<Error>,
 }
 
@@ -91,6 +94,7 @@ impl Queue {
                 excess: 0,
                 driver: None,
                 draining: false,
+                is_suspect: false,
                 closed: None,
             })),
         }
@@ -110,7 +114,7 @@ impl Queue {
         closed.unwrap_or_else(|| Error::new(ErrorKind::Connection, "connection closed"))
     }
 
-    /// Adds a command, also while the queue is full: a few callers may have found it ready at the same time.
+    /// Adds a command, also while the queue is full or suspect: a few callers may have found it ready at the same time.
     ///
     /// # Errors
     ///
@@ -140,7 +144,7 @@ impl Queue {
         });
         inner.in_flight += commands;
         inner.bytes += bytes;
-        if !self.has_room(&inner) {
+        if !self.has_room(&inner) && !inner.is_suspect {
             self.state.set(State::Full);
         }
         let driver = inner.driver.take();
@@ -177,6 +181,32 @@ impl Queue {
             drop(inner);
             self.room.notify_waiters();
         }
+    }
+
+    /// Says whether nothing arrives although replies are due.
+    pub(super) fn set_suspect(&self, is_suspect: bool) {
+        let mut inner = self.inner.0.lock();
+        inner.is_suspect = is_suspect;
+        let state = match is_suspect {
+            true => State::Suspect,
+            false if self.has_room(&inner) => State::Open,
+            false => State::Full,
+        };
+        self.state.set(state);
+        if state == State::Open {
+            inner.excess = 0;
+            drop(inner);
+            self.room.notify_waiters();
+        }
+    }
+
+    /// True if no handle is left; otherwise the driver will be woken then.
+    pub(super) fn is_let_go(&self, driver: &Waker) -> bool {
+        let mut inner = self.inner.0.lock();
+        if !inner.draining {
+            inner.driver = Some(driver.clone());
+        }
+        inner.draining
     }
 
     fn has_room(&self, inner: &Inner) -> bool {
@@ -226,6 +256,7 @@ impl AtomicState {
         match self.0.load(Ordering::Acquire) {
             0 => State::Open,
             1 => State::Full,
+            2 => State::Suspect,
             _ => State::Closed,
         }
     }

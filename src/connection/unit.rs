@@ -123,9 +123,14 @@ impl Unit {
         self.commands
     }
 
-    /// True if the caller waits, and is prepared to hear nothing for longer than a stall would take.
+    /// True if the caller waits, and is prepared to hear nothing for longer than what makes others suspicious.
     pub(super) fn may_be_silent(&self) -> bool {
-        self.may_be_silent && !self.promise.is_abandoned()
+        self.may_be_silent && self.is_waited_for()
+    }
+
+    /// True if the caller waits.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.promise.is_abandoned()
     }
 
     /// Takes the reply to its next part.

@@ -18,6 +18,8 @@ const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
 /// How many pieces go into one vectored write.
 const MAX_SLICES: usize = 64;
 
@@ -63,6 +65,10 @@ impl WriteBuffer {
 
     pub(super) fn encode_exec(&mut self) {
         self.tail.put_slice(EXEC);
+    }
+
+    pub(super) fn encode_ping(&mut self) {
+        self.tail.put_slice(PING);
     }
 
     /// Encodes a command without any `ASKING`.

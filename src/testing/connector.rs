@@ -1,7 +1,6 @@
 //! Clients of a [`FakeCluster`], over sockets and without.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -14,7 +13,7 @@ use crate::addr::NodeAddr;
 use crate::cluster::Cluster;
 use crate::connect::future::ResponseFuture;
 use crate::connect::{self, ConnectConfig};
-use crate::connection::Connection;
+use crate::connection::{Connection, Prober};
 use crate::error::{Error, ErrorKind};
 
 impl FakeCluster {
@@ -86,15 +85,34 @@ impl Service<NodeAddr> for FakeConnector {
     }
 
     fn call(&mut self, addr: NodeAddr) -> ResponseFuture {
-        let stream: io::Result<DuplexStream> = self.shared.duplex(&addr);
+        let stream = self.open(&addr);
         let config = Arc::clone(&self.config);
+        let prober = self.prober(addr.clone());
         ResponseFuture::new(async move {
-            let stream = stream.map_err(|error| {
-                Error::new(ErrorKind::Connect, "could not connect")
-                    .with_source(error)
-                    .with_node(addr.clone())
-            })?;
-            connect::handshake_io(stream, addr, &config).await
+            connect::handshake_with(stream?, addr, &config, Some(prober)).await
+        })
+    }
+}
+
+impl FakeConnector {
+    fn open(&self, addr: &NodeAddr) -> Result<DuplexStream, Error> {
+        self.shared.duplex(addr).map_err(|error| {
+            Error::new(ErrorKind::Connect, "could not connect")
+                .with_source(error)
+                .with_node(addr.clone())
+        })
+    }
+
+    /// As sockets have it, for connections that fall silent.
+    fn prober(&self, addr: NodeAddr) -> Prober {
+        let this = self.clone();
+        Prober::new(move || {
+            let stream = this.open(&addr);
+            let (addr, config) = (addr.clone(), Arc::clone(&this.config));
+            async move {
+                let connected = connect::handshake_io(stream?, addr, &config).await;
+                connected.map(drop)
+            }
         })
     }
 }

@@ -313,7 +313,8 @@ async fn a_pending_command_costs_no_cpu() {
     assert_pending!(blocked.poll());
     assert_pending!(behind.poll());
     tokio::time::sleep(Duration::from_secs(300)).await;
-    assert!(polls.load(Ordering::Relaxed) < 300);
+    // The clock is looked at once in a second, in case that nobody waits any more.
+    assert!(polls.load(Ordering::Relaxed) < 400);
     assert!(!connection.is_closed());
 }
 

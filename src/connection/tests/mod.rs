@@ -13,18 +13,30 @@ use crate::error::{Delivery, ErrorKind};
 use crate::resp::Limits;
 
 mod hostile;
+mod ping;
 #[cfg(feature = "testing")]
 mod real;
+#[cfg(feature = "testing")]
+mod silent_servers;
+mod starvation;
 mod stress;
+mod suspicion;
 mod units;
 
 fn connect_over<IO>(io: IO, config: &Config) -> Connection
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    connect_with_prober(io, config, None)
+}
+
+fn connect_with_prober<IO>(io: IO, config: &Config, prober: Option<Prober>) -> Connection
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let addr = NodeAddr::new("10.0.0.1", 7000);
     let decoder = Decoder::new(Limits::default());
-    Connection::new(io, addr, decoder, BytesMut::new(), config)
+    Connection::new(io, addr, decoder, BytesMut::new(), config, prober)
 }
 
 fn connect_with(config: Config, pipe: usize) -> (Connection, DuplexStream) {
@@ -34,6 +46,13 @@ fn connect_with(config: Config, pipe: usize) -> (Connection, DuplexStream) {
 
 fn connect() -> (Connection, DuplexStream) {
     connect_with(Config::default(), 1024 * 1024)
+}
+
+/// The other end reads nothing within a moment.
+async fn expect_nothing(peer: &mut DuplexStream) {
+    tokio::time::timeout(Duration::from_millis(1), peer.read_u8())
+        .await
+        .expect_err("nothing is written");
 }
 
 /// Lets the driver and other tasks run until nothing is left to do, without time passing.
@@ -435,10 +454,10 @@ async fn a_slow_server_that_answers_something_is_not_stalled() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_not_stalled() {
-    let (mut connection, mut peer) = connect_with(
-        Config::default().stall_timeout(Duration::from_secs(3)),
-        1024,
-    );
+    let config = Config::default()
+        .stall_timeout(Duration::from_secs(3))
+        .ping_interval(None);
+    let (mut connection, mut peer) = connect_with(config, 1024);
     for _ in 0..3 {
         let call = connection.call(get("k").0);
         expect(&mut peer, &get("k").1).await;

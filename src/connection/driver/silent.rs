@@ -1,0 +1,132 @@
+//! What the driver makes of it when nothing arrives.
+
+use std::task::{Context, Poll, ready};
+
+use super::{Driver, Due, InFlight};
+use crate::connection::silence::Meaning;
+use crate::connection::suspicion::Suspicion;
+use crate::error::{Error, ErrorKind};
+
+impl<IO> Driver<IO> {
+    /// Ready with the end of the connection once it is certain that nothing will arrive.
+    ///
+    /// Asked only after the socket was looked at: what waited there while this process did not run counts as heard.
+    pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        loop {
+            if let Poll::Ready(error) = self.poll_suspicion(cx) {
+                return Poll::Ready(error);
+            }
+            let is_due = !self.in_flight.is_empty();
+            let meaning = ready!(self.silence.poll_meaning(cx, is_due));
+            match meaning {
+                Meaning::Idle => {
+                    self.ping();
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                // Its caller still waits for it.
+                Meaning::Suspicious | Meaning::Stalled if self.is_excused() => self.heard(),
+                Meaning::Suspicious => self.suspect(),
+                Meaning::Stalled => return Poll::Ready(self.silent("")),
+            }
+        }
+    }
+
+    /// While the connection is suspect, ready once it need not be waited for.
+    fn poll_suspicion(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        loop {
+            let Some(suspicion) = &mut self.suspicion else {
+                return Poll::Pending;
+            };
+            if self.queue.is_let_go(cx.waker()) {
+                return Poll::Ready(Error::new(
+                    ErrorKind::Connection,
+                    format!(
+                        "the connection was let go of after nothing had arrived for {:?} although replies were due",
+                        self.silence.elapsed()
+                    ),
+                ));
+            }
+            ready!(suspicion.poll_disproved(cx));
+            // Who waits for what is slow on one connection only, as while writes are paused, may do so for longer.
+            if !self.is_waited_for() || self.silence.is_twice_suspicious() {
+                return Poll::Ready(self.silent(", and the node answers on a new connection"));
+            }
+        }
+    }
+
+    /// Takes note that the peer is there.
+    pub(super) fn heard(&mut self) {
+        self.silence.restart();
+        if self.suspicion.take().is_some() {
+            self.queue.set_suspect(false);
+            self.trace("the connection is no longer suspect");
+        }
+    }
+
+    fn suspect(&mut self) {
+        self.silence.suspect();
+        self.suspicion = Some(Suspicion::new(self.prober.as_ref()));
+        self.has_waited = true;
+        self.queue.set_suspect(true);
+        self.trace("the connection is suspect: nothing arrives although replies are due");
+    }
+
+    /// Asks for a sign of life that nobody waits for.
+    fn ping(&mut self) {
+        let start = self.encoded;
+        let before = self.write_buffer.len();
+        self.write_buffer.encode_ping();
+        self.encoded += (self.write_buffer.len() - before) as u64;
+        self.in_flight.push_back(InFlight {
+            due: Due::Nobody,
+            start,
+            bytes: 0,
+        });
+        self.begins = true;
+    }
+
+    /// True if the command whose turn it is explains the silence. Replies come in order, so no other can.
+    fn is_excused(&self) -> bool {
+        let first = self.in_flight.front();
+        first.is_some_and(|first| match &first.due {
+            Due::Nobody => false,
+            Due::One {
+                promise,
+                may_be_silent,
+                ..
+            } => *may_be_silent && !promise.is_abandoned(),
+            Due::Unit(unit) => unit.may_be_silent(),
+        })
+    }
+
+    /// True if somebody waits for the reply that is next.
+    fn is_waited_for(&self) -> bool {
+        let first = self.in_flight.front();
+        first.is_some_and(|first| match &first.due {
+            Due::Nobody => false,
+            Due::One { promise, .. } => !promise.is_abandoned(),
+            Due::Unit(unit) => unit.is_waited_for(),
+        })
+    }
+
+    fn silent(&self, why: &str) -> Error {
+        let elapsed = self.silence.elapsed();
+        Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "nothing arrived on the connection for {elapsed:?} although replies were due{why}"
+            ),
+        )
+    }
+
+    fn trace(&self, message: &'static str) {
+        let addr = self.queue.addr();
+        tracing::debug!(
+            server.address = addr.host(),
+            server.port = addr.port(),
+            in_flight = self.in_flight.len(),
+            message
+        );
+    }
+}
