@@ -89,6 +89,8 @@ counters! {
     breakers_open: Counter,
     /// Requests refused by open breakers.
     breaker_refusals: Counter,
+    /// Primaries there is reason to doubt now.
+    nodes_in_doubt: Counter,
     /// Attempts beyond a request's first.
     retries: Counter,
     /// Retries not made because the retry budget was empty.

@@ -39,6 +39,7 @@ pub(super) struct Config {
     pub(super) counters: Counters,
     pub(super) lifecycle: Lifecycle,
     pub(super) nodes: watch::Sender<NodeSet>,
+    pub(super) changes: watch::Sender<u64>,
 }
 
 impl Config {
@@ -55,6 +56,7 @@ impl Config {
             counters: Counters::new(),
             lifecycle: Lifecycle::new(),
             nodes: watch::Sender::new(NodeSet::default()),
+            changes: watch::Sender::new(0),
         }
     }
 

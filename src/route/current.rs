@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::config::Config;
+use super::waiting::Waiters;
 use crate::addr::NodeAddr;
 use crate::command::Slot;
 use crate::topology::{Redirect, Topology};
@@ -33,6 +35,9 @@ pub(super) struct Current {
     /// Also held for every change of the topology, so that what is published is in step with it.
     guests: Mutex<Vec<Guest>>,
     nodes: watch::Sender<NodeSet>,
+    changes: watch::Sender<u64>,
+    /// Commands that have not been sent, and are woken when a refresh gives slots other owners.
+    waiters: Arc<Waiters>,
 }
 
 /// A node that imports slots and serves none yet. `CLUSTER SLOTS` does not list such a node, yet it must not be taken
@@ -43,12 +48,14 @@ struct Guest {
 }
 
 impl Current {
-    pub(super) fn new(nodes: watch::Sender<NodeSet>) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self {
             topology: ArcSwapOption::empty(),
             is_known: AtomicBool::new(false),
             guests: Mutex::new(Vec::new()),
-            nodes,
+            nodes: config.nodes.clone(),
+            changes: config.changes.clone(),
+            waiters: Arc::default(),
         }
     }
 
@@ -71,11 +78,39 @@ impl Current {
         .cloned()
     }
 
+    /// True if the node at this address is not where the slot's commands go now: another one is the primary of the
+    /// slot, or without a slot, it is no primary any more. False while nobody is.
+    pub(super) fn has_moved(&self, slot: Option<Slot>, from: &NodeAddr) -> bool {
+        let topology = self.topology.load();
+        topology.as_ref().is_some_and(|topology| match slot {
+            Some(slot) => topology
+                .primary(slot)
+                .is_some_and(|primary| primary != from),
+            None => !topology.is_primary(from) && topology.covered() > 0,
+        })
+    }
+
+    pub(super) fn is_primary(&self, addr: &NodeAddr) -> bool {
+        let topology = self.topology.load();
+        topology
+            .as_ref()
+            .is_some_and(|topology| topology.is_primary(addr))
+    }
+
+    pub(super) fn waiters(&self) -> &Arc<Waiters> {
+        &self.waiters
+    }
+
     /// Puts a discovered topology in place.
     pub(super) fn install(&self, topology: Topology) {
         let mut guests = self.guests.lock();
         guests.retain(|guest| guest.since.elapsed() < GUEST_STAY);
-        self.replace(topology, &guests);
+        let is_changed = self.replace(topology, &guests);
+        drop(guests);
+        // A `MOVED` wakes nobody: it comes from a node that answers, and so will what waits for that node.
+        if is_changed {
+            self.waiters.wake();
+        }
     }
 
     /// Takes note of `MOVED` replies from the node `from`, and says whether the rest of the map may be stale too.
@@ -146,11 +181,19 @@ impl Current {
         });
     }
 
-    fn replace(&self, topology: Topology, guests: &[Guest]) {
+    /// Replaces the topology, and says whether slots have got other owners.
+    fn replace(&self, topology: Topology, guests: &[Guest]) -> bool {
         // Published first: no command can be on its way to a node that counts as departed.
         self.publish(&topology, guests);
-        self.topology.store(Some(Arc::new(topology)));
+        let new = Arc::new(topology);
+        let old = self.topology.swap(Some(Arc::clone(&new)));
         self.is_known.store(true, Ordering::Release);
+        let is_changed = old.is_none_or(|old| !old.agrees_with(&new));
+        // Told last: whoever looks then finds it.
+        if is_changed {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        is_changed
     }
 
     fn publish(&self, topology: &Topology, guests: &[Guest]) {

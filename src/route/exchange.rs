@@ -1,12 +1,14 @@
 //! One command, one node: make its service, drive it to readiness, call it.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 
 use super::make::MakeNode;
+use super::waiting::{Waiters, Waiting};
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Delivery, Error, ErrorKind};
@@ -15,6 +17,18 @@ use crate::value::Value;
 /// How often a service that turns out to be finished is made anew for one exchange. Once is the rule: a cached
 /// connection was found closed. Twice, if its successor closes too. More would be a loop.
 const MAX_REMAKES: u8 = 2;
+
+/// Whose exchange it is: what it asks for when not all goes well at once.
+pub(super) trait Sender<C> {
+    /// A make-service that nobody else uses.
+    fn nodes(&self) -> C;
+
+    /// True if by the map the command, which was not sent, belongs to another node than this one now.
+    fn has_moved(&self, command: &Command, from: &NodeAddr) -> bool;
+
+    /// Where to wait for that, if it can be.
+    fn waiters(&self) -> Option<&Arc<Waiters>>;
+}
 
 pin_project! {
     /// One command's way to one node and back, reusable for the next node.
@@ -26,7 +40,8 @@ pin_project! {
     ///     └──── finished, the command was not sent ────┴────────────────┘
     /// ```
     ///
-    /// It is given the make-service when it needs one, which is rarely more than once.
+    /// Before it begins anew or gives up, and while it waits for the node, it asks whether the command belongs to
+    /// another one by now; if so, it ends without a reply.
     pub(super) struct Exchange<C: MakeNode> {
         command: Command,
         addr: Option<NodeAddr>,
@@ -44,9 +59,9 @@ pin_project! {
         /// Waits for the make-service to be ready.
         Starting { nodes: C },
         /// Waits for the node's service, which may mean dialling.
-        Making { #[pin] making: C::Making },
-        /// Waits for the node's service to be ready: a bound on its load may be reached.
-        Readying { node: C::Node },
+        Making { #[pin] making: C::Making, waiting: Option<Waiting> },
+        /// Waits for the node's service to be ready: a bound on its load may be reached, or it does not answer.
+        Readying { node: C::Node, waiting: Option<Waiting> },
         /// Waits for the reply. From here on the command may have been written.
         Calling { #[pin] reply: <C::Node as Service<Command>>::Future },
     }
@@ -78,6 +93,7 @@ impl<C: MakeNode> Exchange<C> {
         let state = match nodes.poll_make_ready(&mut cx) {
             Poll::Ready(Ok(())) => State::Making {
                 making: nodes.make_node(addr.clone()),
+                waiting: None,
             },
             Poll::Pending => {
                 // The one that was asked, since it may hold a place in a queue.
@@ -151,73 +167,128 @@ impl<C: MakeNode> Exchange<C> {
         matches!(self.state, State::Calling { .. })
     }
 
-    /// The reply. `nodes` gives a make-service that nobody else uses.
+    /// The reply; or `None` if the command, which was not sent, belongs to another node by now.
     ///
     /// Polled again after it was ready, it must have been given a node to [go to](Exchange::go_to) in between.
     pub(super) fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        nodes: impl Fn() -> C,
-    ) -> Poll<Result<Value, Error>> {
+        sender: &impl Sender<C>,
+    ) -> Poll<Option<Result<Value, Error>>> {
         let mut this = self.project();
         loop {
-            let finished = match this.state.as_mut().project() {
+            // An error that ends the exchange unless the command belongs elsewhere, and whether it may begin anew.
+            let (error, is_finished) = match this.state.as_mut().project() {
                 StateProj::Idle => {
-                    this.state.set(State::Starting { nodes: nodes() });
+                    let nodes = sender.nodes();
+                    this.state.set(State::Starting { nodes });
                     continue;
                 }
                 StateProj::Starting { nodes } => {
-                    ready!(nodes.poll_make_ready(cx)).map_err(not_sent)?;
+                    if let Err(error) = ready!(nodes.poll_make_ready(cx)) {
+                        return Poll::Ready(Some(Err(not_sent(error))));
+                    }
                     let addr = this.addr.clone().expect("polled with a node to go to");
                     let making = nodes.make_node(addr);
-                    this.state.set(State::Making { making });
+                    let waiting = None;
+                    this.state.set(State::Making { making, waiting });
                     continue;
                 }
-                StateProj::Making { making } => {
-                    let mut node = ready!(making.poll(cx)).map_err(not_sent)?;
+                StateProj::Making { making, waiting } => match making.poll(cx) {
                     // Nearly always it is ready at once, and need not be moved to where it can be waited for.
-                    match node.poll_ready(cx) {
+                    Poll::Ready(Ok(mut node)) => match node.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {
                             let reply = node.call(this.command.clone());
                             this.state.set(State::Calling { reply });
                             continue;
                         }
-                        Poll::Ready(Err(error)) => not_sent(error),
+                        Poll::Ready(Err(error)) => (not_sent(error), true),
                         Poll::Pending => {
-                            this.state.set(State::Readying { node });
+                            let mut waiting = waiting.take();
+                            let has_moved = wait(&mut waiting, cx, sender, this.command, this.addr);
+                            this.state.set(State::Readying { node, waiting });
+                            if !has_moved {
+                                return Poll::Pending;
+                            }
+                            this.state.set(State::Idle);
+                            return Poll::Ready(None);
+                        }
+                    },
+                    Poll::Ready(Err(error)) => (not_sent(error), false),
+                    Poll::Pending => {
+                        if !wait(waiting, cx, sender, this.command, this.addr) {
                             return Poll::Pending;
                         }
+                        this.state.set(State::Idle);
+                        return Poll::Ready(None);
                     }
-                }
-                StateProj::Readying { node } => match ready!(node.poll_ready(cx)) {
-                    Ok(()) => {
+                },
+                StateProj::Readying { node, waiting } => match node.poll_ready(cx) {
+                    Poll::Ready(Ok(())) => {
                         let reply = node.call(this.command.clone());
                         this.state.set(State::Calling { reply });
                         continue;
                     }
-                    Err(error) => not_sent(error),
+                    Poll::Ready(Err(error)) => (not_sent(error), true),
+                    Poll::Pending => {
+                        if !wait(waiting, cx, sender, this.command, this.addr) {
+                            return Poll::Pending;
+                        }
+                        this.state.set(State::Idle);
+                        return Poll::Ready(None);
+                    }
                 },
                 StateProj::Calling { reply } => match ready!(reply.poll(cx)) {
-                    Ok(reply) => return Poll::Ready(Ok(reply)),
+                    Ok(reply) => return Poll::Ready(Some(Ok(reply))),
                     Err(error) => {
                         let error = Error::from(error.into());
-                        let is_unsent_by_closing = error.kind() == ErrorKind::Connection
+                        let is_closed = error.kind() == ErrorKind::Connection;
+                        let is_unsent = (is_closed || error.kind() == ErrorKind::Unavailable)
                             && error.delivery() == Delivery::NotSent
                             && (this.command.batch()).is_none_or(|batch| batch.forget_unsent());
-                        if !is_unsent_by_closing {
-                            return Poll::Ready(Err(error));
+                        if !is_unsent {
+                            return Poll::Ready(Some(Err(error)));
                         }
-                        error
+                        (error, is_closed)
                     }
                 },
             };
-            if *this.remakes == MAX_REMAKES {
-                return Poll::Ready(Err(finished));
+            if has_moved(sender, this.command, this.addr) {
+                this.state.set(State::Idle);
+                return Poll::Ready(None);
+            }
+            if !is_finished || *this.remakes == MAX_REMAKES {
+                return Poll::Ready(Some(Err(error)));
             }
             *this.remakes += 1;
             this.state.set(State::Idle);
         }
     }
+}
+
+/// Waits to be woken when the map changes. True if the command belongs elsewhere already.
+fn wait<C>(
+    waiting: &mut Option<Waiting>,
+    cx: &Context<'_>,
+    sender: &impl Sender<C>,
+    command: &Command,
+    addr: &Option<NodeAddr>,
+) -> bool {
+    let Some(waiters) = sender.waiters() else {
+        return false;
+    };
+    match waiting {
+        Some(waiting) => waiting.renew(cx),
+        None => *waiting = Some(Waiting::new(waiters, cx)),
+    }
+    // Asked after that, so that no change is missed.
+    has_moved(sender, command, addr)
+}
+
+fn has_moved<C>(sender: &impl Sender<C>, command: &Command, addr: &Option<NodeAddr>) -> bool {
+    // `ASK` says where to go once, whatever the map says.
+    let from = addr.as_ref().filter(|_| !command.is_asking());
+    from.is_some_and(|from| sender.has_moved(command, from))
 }
 
 /// An error from before the call: whatever the layer that made it thinks, the command was not sent.

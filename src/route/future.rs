@@ -9,12 +9,13 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::batch::BatchRun;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Sender};
 use super::make::MakeNode;
 use super::replies::{
     DEADLINE_PASSED, MOVED_TO_ITSELF, is_sign_of_change, too_many_redirects, unserved,
 };
 use super::shared::{Handle, Refreshed};
+use super::waiting::Waiters;
 use crate::addr::NodeAddr;
 use crate::command::{Command, Slot, Target};
 use crate::error::{Delivery, Error, ErrorKind};
@@ -33,7 +34,7 @@ pin_project! {
     ///                              v    v  refreshed           │ it comes from
     ///            reply <────────── Exchanging ─────────────────┘
     ///                                │    ^
-    ///                                └────┘ MOVED, ASK
+    ///                                └────┘ MOVED, ASK; not sent, and the map names another node by now
     /// ```
     ///
     /// A pipeline has a way of its own, which its commands go side by side; a question for the topology is answered
@@ -71,6 +72,27 @@ struct Refresh {
     refreshed: Refreshed,
     /// What the deadline passes "while", for the error.
     during: &'static str,
+}
+
+/// Who sends a single command.
+struct Single<'a, C> {
+    handle: &'a Handle<C>,
+    slot: Option<Slot>,
+}
+
+impl<C: MakeNode> Sender<C> for Single<'_, C> {
+    fn nodes(&self) -> C {
+        self.handle.nodes()
+    }
+
+    fn has_moved(&self, command: &Command, from: &NodeAddr) -> bool {
+        let is_pinned = matches!(command.explicit_target(), Some(Target::Node(_)));
+        !is_pinned && self.handle.shared().current().has_moved(self.slot, from)
+    }
+
+    fn waiters(&self) -> Option<&Arc<Waiters>> {
+        Some(self.handle.shared().current().waiters())
+    }
 }
 
 /// The first step of a command.
@@ -130,8 +152,18 @@ impl<C: MakeNode> ResponseFuture<C> {
                     *this.state = State::Exchanging;
                 }
                 State::Exchanging => {
-                    let nodes = || this.handle.nodes();
-                    let reply = ready!(this.exchange.as_mut().poll(cx, nodes))?;
+                    let sender = Single {
+                        handle: this.handle,
+                        slot: *this.slot,
+                    };
+                    let Some(reply) = ready!(this.exchange.as_mut().poll(cx, &sender)) else {
+                        match this.handle.shared().current().locate(*this.slot) {
+                            Some(addr) => this.exchange.go_to(addr, false),
+                            None => *this.state = wait(this.handle),
+                        }
+                        continue;
+                    };
+                    let reply = reply?;
                     let Value::Error(error) = &reply else {
                         return Poll::Ready(Ok(reply));
                     };
@@ -218,8 +250,13 @@ impl<C: MakeNode> ResponseFuture<C> {
 
     /// Takes note of a failure for the topology's sake, and says in the error where it happened.
     fn failed(&self, error: Error) -> Error {
-        if matches!(self.state, State::Exchanging) {
-            self.handle.failed(&error, self.exchange.is_connecting());
+        if matches!(self.state, State::Exchanging)
+            && let Some(addr) = self.exchange.addr()
+        {
+            let deadline = self.exchange.command().deadline();
+            let was_connecting = self.exchange.is_connecting();
+            let handle = &self.handle;
+            handle.failed(addr, &error, deadline, was_connecting);
         }
 
         let mut error = error.with_command(self.exchange.command().name());

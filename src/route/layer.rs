@@ -14,7 +14,6 @@ use crate::connect::ConnectUrl;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
-use crate::topology::AddrMap;
 
 /// Makes a [`Route`] of a make-service of nodes.
 ///
@@ -95,8 +94,10 @@ impl RouteLayer {
         self
     }
 
-    /// The least time between two refreshes, whatever the reasons. Default: 500 ms. A random part comes on top: up to
-    /// as much again, and more in clusters of more than 100 nodes, where an answer is larger and clients are many.
+    /// The least time between two refreshes while no primary is [in doubt](crate::route#doubt), whatever the reasons. Default:
+    /// 500 ms. A random part comes on top: up to as much again, and more in clusters of more than 100 nodes, where an
+    /// answer is larger and clients are many. Whatever is set, refreshes beyond [60 in a row](crate::route#how-often-nodes-are-asked)
+    /// are a second apart.
     #[must_use]
     pub fn min_refresh_interval(mut self, interval: Duration) -> Self {
         self.config.min_refresh_interval = interval;
@@ -122,7 +123,24 @@ impl RouteLayer {
     /// translated.
     #[must_use]
     pub fn map_addr(mut self, map: impl Fn(NodeAddr) -> NodeAddr + Send + Sync + 'static) -> Self {
-        self.config.addr_map = AddrMap::new(map);
+        self.config.addr_map = self.config.addr_map.mapping(map);
+        self
+    }
+
+    /// Restricts which of the addresses that nodes announce, in topologies and redirects, may be dialled. Default: all.
+    ///
+    /// It is asked of [translated](RouteLayer::map_addr) addresses; the seeds are always allowed. A node that is not is
+    /// left out of the topology, so that the slots of such a primary are not covered, and a redirect to one fails the
+    /// command with an error of kind [`ErrorKind::Topology`] that names the address. It is for clients that must not be
+    /// led out of their network by whoever controls a node.
+    #[must_use]
+    pub fn allow_addrs(
+        mut self,
+        allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let seeds = self.config.seeds.clone().unwrap_or_default();
+        let allows = move |addr: &NodeAddr| seeds.contains(addr) || allows(addr);
+        self.config.addr_map = self.config.addr_map.allowing(allows);
         self
     }
 
@@ -147,6 +165,14 @@ impl RouteLayer {
     /// services tells the nodes of whichever changed last.
     pub fn nodes(&self) -> watch::Receiver<Arc<HashSet<NodeAddr>>> {
         self.config.nodes.subscribe()
+    }
+
+    /// Grows whenever slots have got other owners in the topology in use, by a refresh or by a `MOVED`; 0 before the
+    /// first discovery. The new topology is in use before it is told.
+    ///
+    /// Whoever waits for a node can look again then. A layer that makes several services tells of the changes of all.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.config.changes.subscribe()
     }
 }
 

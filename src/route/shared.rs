@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::config::Config;
 use super::current::Current;
+use super::doubts::{Doubts, Evidence};
 use super::make::MakeNode;
 use super::refresh;
 use super::replies::{DISCOVERING, REFRESHING};
@@ -19,9 +20,6 @@ use crate::addr::NodeAddr;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::shut_down;
 use crate::topology::{Redirect, RedirectKind};
-
-/// How many replies may time out before the topology is suspected. One alone is no evidence: the command may be slow.
-const SUSPICIOUS_TIMEOUTS: u32 = 3;
 
 /// The outcome of a refresh, to be waited for.
 pub(super) type Refreshed = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -33,7 +31,7 @@ pub(super) struct Shared {
     /// Holds one permit, so that triggers coalesce, and one that arrives during a refresh is not lost.
     wanted: Notify,
     progress: watch::Sender<Progress>,
-    timeouts: AtomicU32,
+    doubts: Doubts,
     /// Whether there is a refresh task. Written under the lock of its handle, and by the task's end.
     is_running: AtomicBool,
 }
@@ -53,7 +51,8 @@ struct Progress {
 impl Shared {
     fn new(config: Config) -> Self {
         Self {
-            current: Current::new(config.nodes.clone()),
+            current: Current::new(&config),
+            doubts: Doubts::new(config.counters.clone()),
             config,
             wanted: Notify::new(),
             progress: watch::Sender::new(Progress {
@@ -63,7 +62,6 @@ impl Shared {
                 confirmed: None,
                 started_at: None,
             }),
-            timeouts: AtomicU32::new(0),
             is_running: AtomicBool::new(false),
         }
     }
@@ -74,6 +72,10 @@ impl Shared {
 
     pub(super) fn current(&self) -> &Current {
         &self.current
+    }
+
+    pub(super) fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     /// Signalled when there is reason for a refresh.
@@ -110,7 +112,6 @@ impl Shared {
     }
 
     pub(super) fn refresh_started(&self) {
-        self.timeouts.store(0, Ordering::Relaxed);
         self.progress.send_modify(|progress| {
             progress.started += 1;
             progress.started_at = Some(Instant::now());
@@ -210,19 +211,34 @@ impl<C: MakeNode> Handle<C> {
         }
     }
 
-    /// Takes note of an exchange that failed, for the topology's sake.
-    pub(super) fn failed(&self, error: &Error, was_connecting: bool) {
-        if was_connecting || error.is_connection() {
-            self.trigger();
-        } else if error.is_timeout() {
-            self.timed_out();
-        }
-    }
-
-    /// Takes note of a command that got no reply in time.
-    fn timed_out(&self) {
-        let timeouts = self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
-        if timeouts == SUSPICIOUS_TIMEOUTS {
+    /// Takes note of an exchange with this node that failed, for the topology's sake. `deadline` is that of the command.
+    pub(super) fn failed(
+        &self,
+        addr: &NodeAddr,
+        error: &Error,
+        deadline: Option<Instant>,
+        was_connecting: bool,
+    ) {
+        let now = Instant::now();
+        let overdue = deadline.and_then(|deadline| now.checked_duration_since(deadline));
+        let evidence = Evidence::of(error, overdue, was_connecting);
+        // No other nodes: it is for the successors of primaries that a doubt has the map looked at.
+        let doubts = || Some(&self.shared.doubts).filter(|_| self.shared.current.is_primary(addr));
+        let is_reason = match evidence {
+            Evidence::None => false,
+            Evidence::Change => true,
+            Evidence::Timeout { is_connecting } => {
+                let has_begun = doubts().is_some_and(|doubts| doubts.timed_out(addr, now));
+                has_begun || is_connecting
+            }
+            Evidence::Failure => {
+                if let Some(doubts) = doubts() {
+                    doubts.failed(addr, now);
+                }
+                true
+            }
+        };
+        if is_reason {
             self.trigger();
         }
     }

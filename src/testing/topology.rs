@@ -139,8 +139,12 @@ impl Topology {
         raised.unwrap_or(shard as u64 + 1)
     }
 
+    /// The cluster's current epoch, which is never older than that of a shard.
     pub(super) fn epoch(&self) -> u64 {
-        self.epoch
+        let of_shards = self.shards().into_iter().map(|shard| self.epoch_of(shard));
+        of_shards
+            .chain(self.epochs.values().copied())
+            .fold(self.epoch, u64::max)
     }
 
     /// Deals all slots out to the shards, in even and consecutive parts.
@@ -204,5 +208,17 @@ mod tests {
         topology.set_owner(Slot::new(100).expect("a slot"), Some(2));
         let firsts: Vec<u16> = topology.ranges().iter().map(|r| r.first).collect();
         assert_eq!(&firsts[..3], [0, 100, 101]);
+    }
+
+    #[test]
+    fn current_epoch_grows_with_every_change_and_is_never_older_than_a_shards() {
+        let mut topology = three_shards();
+        assert_eq!(topology.epoch(), 3);
+        for shard in [2, 0, 2] {
+            let before = topology.epoch();
+            topology.raise(shard);
+            assert_eq!(topology.epoch(), topology.epoch_of(shard));
+            assert!(topology.epoch() > before);
+        }
     }
 }

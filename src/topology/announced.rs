@@ -1,5 +1,6 @@
-//! From what a server announces as an address to one that can be dialled.
+//! From what a server announces as an address to one that can be dialled, and may be.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,17 +9,29 @@ use crate::addr::NodeAddr;
 /// The longest host name DNS knows; a longer one is malformed.
 const MAX_HOST_LEN: usize = 255;
 
-/// The application's translation of announced addresses, for networks that translate addresses too.
+/// What the application makes of announced addresses: their translation, for networks that translate addresses too,
+/// and which of them may be dialled.
 #[derive(Clone, Default)]
 pub(crate) struct AddrMap {
     map: Option<Arc<dyn Fn(NodeAddr) -> NodeAddr + Send + Sync>>,
+    allows: Option<Arc<dyn Fn(&NodeAddr) -> bool + Send + Sync>>,
 }
 
 impl AddrMap {
-    pub(crate) fn new(map: impl Fn(NodeAddr) -> NodeAddr + Send + Sync + 'static) -> Self {
-        Self {
-            map: Some(Arc::new(map)),
-        }
+    pub(crate) fn mapping(
+        mut self,
+        map: impl Fn(NodeAddr) -> NodeAddr + Send + Sync + 'static,
+    ) -> Self {
+        self.map = Some(Arc::new(map));
+        self
+    }
+
+    pub(crate) fn allowing(
+        mut self,
+        allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.allows = Some(Arc::new(allows));
+        self
     }
 
     /// A reader of what the node `answered_by` announces.
@@ -26,27 +39,33 @@ impl AddrMap {
         Announced {
             answered_by,
             map: self,
+            refused: OnceCell::new(),
         }
     }
 }
 
 impl fmt::Debug for AddrMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AddrMap").field(&self.map.is_some()).finish()
+        f.debug_struct("AddrMap")
+            .field("maps", &self.map.is_some())
+            .field("restricts", &self.allows.is_some())
+            .finish()
     }
 }
 
 /// Reads the addresses that one node announces.
-#[derive(Clone, Copy)]
 pub(crate) struct Announced<'a> {
     answered_by: &'a NodeAddr,
     map: &'a AddrMap,
+    /// The first address read that may not be dialled.
+    refused: OnceCell<NodeAddr>,
 }
 
 impl Announced<'_> {
     /// The address for an announced host (`None` for a null) and port.
     ///
-    /// `Ok(None)` if the server says that it does not know: such a node cannot be dialled.
+    /// `Ok(None)` if the server says that it does not know, or if the application does not allow it: such a node is
+    /// never dialled.
     pub(super) fn addr(&self, host: Option<&[u8]>, port: i64) -> Result<Option<NodeAddr>, String> {
         let port = match u16::try_from(port) {
             // A node without a port for this kind of client, such as a TLS-only node seen by a plain one.
@@ -75,10 +94,26 @@ impl Announced<'_> {
             return Ok(None);
         }
         let addr = NodeAddr::new(host, port);
-        Ok(Some(match &self.map.map {
+        let addr = match &self.map.map {
             Some(map) => map(addr),
             None => addr,
-        }))
+        };
+        if self
+            .map
+            .allows
+            .as_ref()
+            .is_some_and(|allows| !allows(&addr))
+        {
+            // For the error, should one be due; the first will do.
+            let _ = self.refused.set(addr);
+            return Ok(None);
+        }
+        Ok(Some(addr))
+    }
+
+    /// An address that was read and may not be dialled.
+    pub(super) fn refused(&self) -> Option<&NodeAddr> {
+        self.refused.get()
     }
 }
 
@@ -135,7 +170,7 @@ mod tests {
 
     #[test]
     fn map_applies_to_every_announced_address() {
-        let map = AddrMap::new(|addr| NodeAddr::new("nat", addr.port() + 1));
+        let map = AddrMap::default().mapping(|addr| NodeAddr::new("nat", addr.port() + 1));
         let seed = NodeAddr::new("seed", 1);
         let read = |host| map.answered_by(&seed).addr(host, 7000);
         assert_eq!(
@@ -143,5 +178,19 @@ mod tests {
             Ok(Some(NodeAddr::new("nat", 7001)))
         );
         assert_eq!(read(None), Ok(Some(NodeAddr::new("nat", 7001))));
+    }
+
+    #[test]
+    fn what_is_allowed_is_asked_of_the_translated_address() {
+        let map = AddrMap::default()
+            .mapping(|addr| NodeAddr::new("nat", addr.port()))
+            .allowing(|addr| addr.host() == "nat" && addr.port() < 8000);
+        let seed = NodeAddr::new("seed", 1);
+        let announced = map.answered_by(&seed);
+        let read = |port| announced.addr(Some(b"10.0.0.1"), port);
+        assert_eq!(read(7000), Ok(Some(NodeAddr::new("nat", 7000))));
+        assert_eq!(announced.refused(), None);
+        assert_eq!((read(8001), read(8002)), (Ok(None), Ok(None)));
+        assert_eq!(announced.refused(), Some(&NodeAddr::new("nat", 8001)));
     }
 }

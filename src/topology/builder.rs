@@ -64,6 +64,7 @@ impl Builder {
             slots: self.slots,
             shards: self.shards,
             covered: self.covered,
+            epoch: None,
         }
     }
 }

@@ -28,6 +28,7 @@ mod redirect;
 mod reply;
 mod shards;
 mod slots;
+mod standing;
 mod views;
 
 use std::collections::HashSet;
@@ -37,10 +38,11 @@ use std::sync::Arc;
 pub(crate) use self::announced::{AddrMap, Announced};
 pub use self::node::{Health, Node, Shard};
 pub use self::redirect::{Redirect, RedirectKind};
+pub(crate) use self::standing::Standing;
 pub(crate) use self::views::Views;
 use crate::addr::NodeAddr;
 use crate::command::Slot;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::value::Value;
 
 /// Stands in [`Topology::slots`] for "no shard". It is never the index of one.
@@ -56,6 +58,7 @@ pub struct Topology {
     shards: Vec<Arc<Shard>>,
     /// How many slots have a shard.
     covered: u16,
+    epoch: Option<u64>,
 }
 
 impl Topology {
@@ -75,7 +78,7 @@ impl Topology {
     }
 
     pub(crate) fn read_slots(reply: &Value, announced: &Announced<'_>) -> Result<Self, Error> {
-        slots::read(reply, announced)
+        slots::read(reply, announced).and_then(|topology| topology.allowed(announced))
     }
 
     /// Reads an answer to `CLUSTER SHARDS` (servers from version 7.0), given by the node `answered_by`.
@@ -95,7 +98,18 @@ impl Topology {
         announced: &Announced<'_>,
         tls: bool,
     ) -> Result<Self, Error> {
-        shards::read(reply, announced, tls)
+        shards::read(reply, announced, tls).and_then(|topology| topology.allowed(announced))
+    }
+
+    /// An error if nothing is covered because an address is not allowed.
+    fn allowed(self, announced: &Announced<'_>) -> Result<Self, Error> {
+        match announced.refused() {
+            Some(addr) if self.covered == 0 => Err(Error::new(
+                ErrorKind::Topology,
+                format!("it names no primary at an address that is allowed; {addr} is not"),
+            )),
+            _ => Ok(self),
+        }
     }
 
     /// The primary that serves this slot; `None` if the slot is not covered.
@@ -141,6 +155,12 @@ impl Topology {
         self.covered == Slot::COUNT
     }
 
+    /// The cluster's current epoch, a number that grows with its changes, as told by a node that gave this view; `None`
+    /// where it is not known, as when only one answer was [read](Topology::from_slots).
+    pub fn epoch(&self) -> Option<u64> {
+        self.epoch
+    }
+
     /// This topology with one slot served by `primary`, as a `MOVED` redirect says.
     ///
     /// Its replicas are known only if it was a primary before. A topology holds up to 65534 shards; beyond that
@@ -184,8 +204,13 @@ impl Topology {
         self.nodes().map(|node| node.addr().clone()).collect()
     }
 
+    /// True if this is the address of a primary.
+    pub(crate) fn is_primary(&self, addr: &NodeAddr) -> bool {
+        self.primaries().any(|primary| primary == addr)
+    }
+
     /// True if both send every slot to the same primary.
-    fn agrees_with(&self, other: &Self) -> bool {
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         // Neighbouring slots mostly have the same shard: compare its address once per run.
         let mut last = (NO_SHARD, NO_SHARD);
         self.slots.iter().zip(&other.slots).all(|(&ours, &theirs)| {

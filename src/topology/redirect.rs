@@ -54,6 +54,7 @@ impl Redirect {
         self.addr
     }
 
+    /// As [`parse`](Self::parse); also [`ErrorKind::Topology`] if the node's address is not allowed.
     pub(crate) fn read(
         error: &ServerError,
         announced: &Announced<'_>,
@@ -66,8 +67,14 @@ impl Redirect {
         let parsed =
             parse_message(error.message(), announced).map(|(slot, addr)| Self { kind, slot, addr });
         Some(parsed.map_err(|what| {
-            Error::new(ErrorKind::Protocol, format!("cannot follow {kind}: {what}"))
-                .with_delivery(Delivery::NotApplied)
+            let error = match announced.refused() {
+                Some(addr) => Error::new(
+                    ErrorKind::Topology,
+                    format!("did not follow {kind}: the address {addr} is not allowed"),
+                ),
+                None => Error::new(ErrorKind::Protocol, format!("cannot follow {kind}: {what}")),
+            };
+            error.with_delivery(Delivery::NotApplied)
         }))
     }
 }

@@ -1,38 +1,74 @@
 //! Choosing among what several nodes say.
 
-use super::Topology;
+use std::cmp::Reverse;
+
+use super::{Standing, Topology};
 use crate::error::{Error, ErrorKind};
 
 /// The views of one round of questions.
 ///
-/// Nodes differ while a failover or a migration spreads, and a node that was cut off or reset may say anything.
-/// So the most complete view wins, among those the one most nodes agree on, among those the first.
-#[derive(Debug, Default)]
+/// Nodes differ while a failover or a migration spreads, and a node that was cut off or reset may say anything. So
+/// views are taken in this order, and the first that there is no objection to wins:
+///
+/// 1. that of a node that serves, before one whose `cluster_state` is `fail`. A node that was cut off with a minority
+///    knows that it was, and tells a complete but old story, perhaps under a newer epoch: elections are tried there
+///    too. While the whole cluster is down for an election nobody serves, and the node that was promoted is the first
+///    to serve again;
+/// 2. the most complete;
+/// 3. the newest epoch;
+/// 4. the one most nodes agree on;
+/// 5. the first.
+#[derive(Debug)]
 pub(crate) struct Views {
-    /// Distinct views, in the order they came, and how many nodes said so.
-    views: Vec<(Topology, usize)>,
+    /// Distinct views, in the order they came.
+    views: Vec<View>,
+    /// The epoch of the last good topology.
+    last_epoch: Option<u64>,
+}
+
+/// What some nodes agree on. The best of them vouches for it.
+#[derive(Debug)]
+struct View {
+    topology: Topology,
+    votes: usize,
+    epoch: Option<u64>,
+    is_failing: bool,
 }
 
 impl Views {
-    /// Adds a view.
+    /// No views yet. Those older than the epoch `last` will be doubted, unless it is `None`.
+    pub(crate) fn newer_than(last: Option<u64>) -> Self {
+        Self {
+            views: Vec::new(),
+            last_epoch: last,
+        }
+    }
+
+    /// Adds the view of a node that stands so.
     ///
     /// # Errors
     ///
     /// If it covers no slot: its node knows nothing of the cluster.
-    pub(crate) fn add(&mut self, view: Topology) -> Result<(), Error> {
-        if view.covered() == 0 {
+    pub(crate) fn add(&mut self, topology: Topology, standing: Standing) -> Result<(), Error> {
+        if topology.covered() == 0 {
             return Err(Error::new(
                 ErrorKind::Topology,
                 "it knows of no slot served by a node that can be dialled",
             ));
         }
-        match self
-            .views
-            .iter_mut()
-            .find(|(known, _)| known.agrees_with(&view))
-        {
-            Some((_, votes)) => *votes += 1,
-            None => self.views.push((view, 1)),
+        let mut views = self.views.iter_mut();
+        match views.find(|known| known.topology.agrees_with(&topology)) {
+            Some(known) => {
+                known.votes += 1;
+                known.epoch = known.epoch.max(standing.epoch);
+                known.is_failing &= standing.is_failing;
+            }
+            None => self.views.push(View {
+                topology,
+                votes: 1,
+                epoch: standing.epoch,
+                is_failing: standing.is_failing,
+            }),
         }
         Ok(())
     }
@@ -41,43 +77,75 @@ impl Views {
         self.views.is_empty()
     }
 
-    /// True if further answers would hardly change the choice: two nodes agree on a complete view.
+    /// True if further answers would hardly change the choice: two nodes agree on a view that there is nothing against.
     pub(crate) fn is_settled(&self) -> bool {
-        self.views
-            .iter()
-            .any(|(view, votes)| view.is_complete() && *votes > 1)
+        self.views.iter().any(|view| {
+            view.votes > 1
+                && view.topology.is_complete()
+                && !view.is_failing
+                && self.outdated(view).is_none()
+        })
     }
 
     /// The best view, given that `asked` nodes were asked and `last` was the last good topology.
     ///
     /// # Errors
     ///
-    /// If there is none, or if it covers less than half of what `last` covered without most of the nodes asked
-    /// saying so.
-    pub(crate) fn best(self, asked: usize, last: Option<&Topology>) -> Result<Topology, Error> {
-        let (view, votes) = self
-            .views
-            .into_iter()
-            .rev()
-            .max_by_key(|(view, votes)| (view.covered(), *votes))
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Topology,
-                    "no node gave a usable view of the cluster",
-                )
-            })?;
-        let before = last.map_or(0, Topology::covered);
-        if view.covered() < before / 2 && votes * 2 <= asked {
-            return Err(Error::new(
-                ErrorKind::Topology,
-                format!(
-                    "kept the last topology: the best new view covers {} slots in place of {before}, \
-                     and only {votes} of {asked} nodes asked say so",
-                    view.covered(),
-                ),
-            ));
+    /// If there is none. If most of the nodes asked do not say so, and it covers less than half of what `last`
+    /// covered, or its epoch is older.
+    pub(crate) fn best(mut self, asked: usize, last: Option<&Topology>) -> Result<Topology, Error> {
+        let mut views = std::mem::take(&mut self.views);
+        views.sort_by_key(|view| Reverse(view.rank()));
+        let mut objection = None;
+        for view in views {
+            match self
+                .objection(&view, last)
+                .filter(|_| view.votes * 2 <= asked)
+            {
+                None => {
+                    return Ok(Topology {
+                        epoch: view.epoch,
+                        ..view.topology
+                    });
+                }
+                Some(what) => {
+                    objection.get_or_insert_with(|| {
+                        format!(
+                            "kept the last topology: the best new view {what}, and only {} of {asked} nodes asked say so",
+                            view.votes,
+                        )
+                    });
+                }
+            }
         }
-        Ok(view)
+        Err(Error::new(
+            ErrorKind::Topology,
+            objection.unwrap_or_else(|| "no node gave a usable view of the cluster".to_owned()),
+        ))
+    }
+
+    /// What speaks against a view.
+    fn objection(&self, view: &View, last: Option<&Topology>) -> Option<String> {
+        let covered = view.topology.covered();
+        let before = last.map_or(0, Topology::covered);
+        if covered < before / 2 {
+            return Some(format!("covers {covered} slots in place of {before}"));
+        }
+        let (epoch, last) = self.outdated(view)?;
+        Some(format!("is of epoch {epoch}, older than {last}"))
+    }
+
+    /// The view's epoch and the last one, if it is older. Without an epoch nothing is known of its age.
+    fn outdated(&self, view: &View) -> Option<(u64, u64)> {
+        let epochs = view.epoch.zip(self.last_epoch);
+        epochs.filter(|(epoch, last)| epoch < last)
+    }
+}
+
+impl View {
+    fn rank(&self) -> impl Ord + use<> {
+        let is_serving = !self.is_failing;
+        (is_serving, self.topology.covered(), self.epoch, self.votes)
     }
 }
 
@@ -96,12 +164,39 @@ mod tests {
         builder.build()
     }
 
-    fn best(views: impl IntoIterator<Item = Topology>) -> Topology {
-        let mut all = Views::default();
-        for view in views {
-            all.add(view).expect("not empty");
+    fn serving(epoch: u64) -> Standing {
+        Standing {
+            epoch: Some(epoch),
+            is_failing: false,
         }
-        all.best(3, None).expect("some view")
+    }
+
+    fn failing(epoch: u64) -> Standing {
+        Standing {
+            epoch: Some(epoch),
+            is_failing: true,
+        }
+    }
+
+    fn views(
+        last_epoch: Option<u64>,
+        views: impl IntoIterator<Item = (Topology, Standing)>,
+    ) -> Views {
+        let mut all = Views::newer_than(last_epoch);
+        for (view, standing) in views {
+            all.add(view, standing).expect("not empty");
+        }
+        all
+    }
+
+    fn best_of(all: impl IntoIterator<Item = (Topology, Standing)>) -> NodeAddr {
+        let best = views(None, all).best(3, None).expect("some view");
+        best.any_primary().expect("covered").clone()
+    }
+
+    fn best(all: impl IntoIterator<Item = Topology>) -> Topology {
+        let all = all.into_iter().map(|view| (view, Standing::default()));
+        views(None, all).best(3, None).expect("some view")
     }
 
     #[test]
@@ -115,8 +210,8 @@ mod tests {
 
     #[test]
     fn empty_view_is_refused() {
-        Views::default()
-            .add(Builder::new().build())
+        Views::newer_than(None)
+            .add(Builder::new().build(), serving(9))
             .expect_err("nothing covered");
     }
 
@@ -124,11 +219,8 @@ mod tests {
     fn shrunken_view_is_refused_unless_most_nodes_say_so() {
         let last = view("a", 16384);
         let shrunken = |votes: usize| {
-            let mut views = Views::default();
-            for _ in 0..votes {
-                views.add(view("a", 8191)).expect("not empty");
-            }
-            views.best(3, Some(&last))
+            let view = || (view("a", 8191), Standing::default());
+            views(None, (0..votes).map(|_| view())).best(3, Some(&last))
         };
         let error = shrunken(1).expect_err("one node of three");
         assert!(
@@ -139,12 +231,66 @@ mod tests {
     }
 
     #[test]
-    fn settled_once_two_agree_on_a_complete_view() {
-        let mut views = Views::default();
-        views.add(view("a", 16384)).expect("not empty");
-        views.add(view("b", 16384)).expect("not empty");
-        assert!(!views.is_settled());
-        views.add(view("a", 16384)).expect("not empty");
-        assert!(views.is_settled());
+    fn newer_epoch_goes_before_agreement_and_after_completeness() {
+        let (a, b) = (|| view("a", 16384), || view("b", 16384));
+        let all = [(a(), serving(6)), (a(), serving(6)), (b(), serving(7))];
+        assert_eq!(best_of(all), NodeAddr::new("b", 1));
+        let all = [(a(), serving(6)), (view("b", 9000), serving(7))];
+        assert_eq!(best_of(all), NodeAddr::new("a", 1));
+    }
+
+    #[test]
+    fn node_that_was_cut_off_is_not_believed_beside_one_that_serves() {
+        let all = [
+            (view("old", 16384), failing(9)),
+            (view("old", 16384), failing(9)),
+            (view("new", 16384), serving(7)),
+        ];
+        assert_eq!(best_of(all), NodeAddr::new("new", 1));
+        // While all are down there is nobody better.
+        assert_eq!(
+            best_of([(view("old", 16384), failing(9))]),
+            NodeAddr::new("old", 1)
+        );
+    }
+
+    #[test]
+    fn view_of_an_older_epoch_is_refused_unless_most_nodes_say_so() {
+        let last = view("a", 16384);
+        let older = |votes: usize, last_epoch| {
+            let view = || (view("b", 16384), serving(6));
+            views(last_epoch, (0..votes).map(|_| view())).best(3, Some(&last))
+        };
+        let error = older(1, Some(7)).expect_err("one node of three");
+        assert!(
+            error.to_string().contains("epoch 6, older than 7"),
+            "{error}"
+        );
+        assert_eq!(older(2, Some(7)).expect("two of three").epoch(), Some(6));
+        older(1, Some(6)).expect("as new");
+        older(1, None).expect("nothing to compare with");
+    }
+
+    #[test]
+    fn view_that_is_refused_gives_way_to_the_next() {
+        let last = view("a", 16384);
+        let all = [
+            (view("lonely", 100), serving(9)),
+            (view("b", 16384), failing(8)),
+        ];
+        let best = views(Some(7), all).best(3, Some(&last)).expect("the other");
+        assert_eq!(best.any_primary(), Some(&NodeAddr::new("b", 1)));
+    }
+
+    #[test]
+    fn settled_once_two_agree_on_a_complete_view_that_nothing_speaks_against() {
+        let twice = |standing| [(); 2].map(|()| (view("a", 16384), standing));
+        let is_settled = |all| views(Some(7), all).is_settled();
+        assert!(is_settled(twice(Standing::default())));
+        assert!(is_settled(twice(serving(7))));
+        assert!(!is_settled(twice(serving(6))), "older");
+        assert!(!is_settled(twice(failing(7))), "not serving");
+        let differing = ["a", "b"].map(|primary| (view(primary, 16384), serving(7)));
+        assert!(!is_settled(differing));
     }
 }

@@ -24,13 +24,23 @@ pub(super) struct Group {
 pub(super) struct Member {
     pub(super) part: usize,
     pub(super) is_asking: bool,
+    /// The slot whose primary it is for, whoever that is when it is sent. `None` for a part that goes to this very
+    /// node, or may go to any.
+    pub(super) slot: Option<Slot>,
 }
 
 impl Member {
-    pub(super) fn plain(part: usize) -> Self {
+    /// A part for this node.
+    pub(super) fn pinned(part: usize) -> Self {
+        Self::of_slot(part, None)
+    }
+
+    /// A part for the primary of this slot, or for any.
+    pub(super) fn of_slot(part: usize, slot: Option<Slot>) -> Self {
         Self {
             part,
             is_asking: false,
+            slot,
         }
     }
 }

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 
+use super::groups::Member;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
-use crate::route::exchange::Exchange;
+use crate::route::exchange::{Exchange, Sender};
 use crate::route::make::MakeNode;
 use crate::route::shared::{Handle, Refreshed};
+use crate::route::waiting::Waiters;
 use crate::value::Value;
 
 pin_project! {
-    /// What some of the parts wait for. `parts` are their positions in the pipeline; empty once it is over.
+    /// What some of the parts wait for. There are none once it is over.
     #[project = JobProj]
     pub(super) enum Job<C: MakeNode> {
         /// The replies of one node to one unit.
-        Exchange { #[pin] exchange: Exchange<C>, handle: Arc<Handle<C>>, parts: Vec<usize> },
+        Exchange { #[pin] exchange: Exchange<C>, handle: Arc<Handle<C>>, members: Vec<Member> },
         /// A refresh that may tell where to send them.
         Refresh { refreshed: Refreshed, during: &'static str, parts: Vec<usize> },
     }
@@ -28,6 +31,11 @@ pin_project! {
 /// How a [`Job`] ended.
 pub(super) enum Done {
     Exchanged(Exchanged),
+    /// Nothing was sent to this node, and by the map some of the parts belong to another one now.
+    Moved {
+        addr: NodeAddr,
+        members: Vec<Member>,
+    },
     /// With the outcome of the refresh.
     Refreshed {
         parts: Vec<usize>,
@@ -44,8 +52,37 @@ pub(super) enum Done {
 pub(super) struct Exchanged {
     pub(super) addr: NodeAddr,
     pub(super) results: Vec<(usize, Result<Value, Error>)>,
-    /// Why it failed as a whole, if it did, and whether that was before there was a connection.
-    pub(super) failure: Option<(Error, bool)>,
+    /// Why it failed as a whole, if it did.
+    pub(super) failure: Option<Failure>,
+}
+
+/// The failure of a whole unit.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    pub(super) deadline: Option<Instant>,
+    pub(super) was_connecting: bool,
+}
+
+/// Who sends a unit.
+struct Unit<'a, C> {
+    handle: &'a Handle<C>,
+    members: &'a [Member],
+}
+
+impl<C: MakeNode> Sender<C> for Unit<'_, C> {
+    fn nodes(&self) -> C {
+        self.handle.nodes()
+    }
+
+    fn has_moved(&self, _: &Command, from: &NodeAddr) -> bool {
+        let current = self.handle.shared().current();
+        let mut slots = self.members.iter().filter_map(|member| member.slot);
+        slots.any(|slot| current.has_moved(Some(slot), from))
+    }
+
+    fn waiters(&self) -> Option<&Arc<Waiters>> {
+        Some(self.handle.shared().current().waiters())
+    }
 }
 
 impl<C: MakeNode> Job<C> {
@@ -54,33 +91,30 @@ impl<C: MakeNode> Job<C> {
         handle: Arc<Handle<C>>,
         addr: NodeAddr,
         unit: Command,
-        parts: Vec<usize>,
+        members: Vec<Member>,
     ) -> Self {
         Self::Exchange {
             exchange: Exchange::with(addr, unit),
             handle,
-            parts,
+            members,
         }
     }
 
     /// Ends it now, because of `event`; `None` if it is over already.
     pub(super) fn end(self: Pin<&mut Self>, event: &str) -> Option<Done> {
         match self.project() {
-            JobProj::Exchange { parts, .. } | JobProj::Refresh { parts, .. }
-                if parts.is_empty() =>
-            {
-                None
-            }
+            JobProj::Exchange { members, .. } if members.is_empty() => None,
+            JobProj::Refresh { parts, .. } if parts.is_empty() => None,
             JobProj::Exchange {
                 mut exchange,
-                parts,
+                members,
                 ..
             } => {
                 let error = exchange.ended_by(event);
                 // What the connection knows better, it records as it is told to forget the unit.
                 exchange.as_mut().cancel();
-                let parts = std::mem::take(parts);
-                Some(Done::Exchanged(exchanged(&exchange, parts, Err(error))))
+                let members = std::mem::take(members);
+                Some(Done::Exchanged(exchanged(&exchange, members, Err(error))))
             }
             JobProj::Refresh { during, parts, .. } => Some(Done::Waited {
                 parts: std::mem::take(parts),
@@ -98,11 +132,18 @@ impl<C: MakeNode> Future for Job<C> {
             JobProj::Exchange {
                 mut exchange,
                 handle,
-                parts,
+                members,
             } => {
-                let result = ready!(exchange.as_mut().poll(cx, || handle.nodes()));
-                let parts = std::mem::take(parts);
-                Done::Exchanged(exchanged(&exchange, parts, result))
+                let sender = Unit { handle, members };
+                let result = ready!(exchange.as_mut().poll(cx, &sender));
+                let members = std::mem::take(members);
+                match result {
+                    Some(result) => Done::Exchanged(exchanged(&exchange, members, result)),
+                    None => Done::Moved {
+                        addr: addr_of(&exchange),
+                        members,
+                    },
+                }
             }
             JobProj::Refresh {
                 refreshed, parts, ..
@@ -116,18 +157,27 @@ impl<C: MakeNode> Future for Job<C> {
 
 fn exchanged<C: MakeNode>(
     exchange: &Exchange<C>,
-    parts: Vec<usize>,
+    members: Vec<Member>,
     result: Result<Value, Error>,
 ) -> Exchanged {
-    let failed = |error: &Error| (error.clone(), exchange.is_connecting());
+    let failed = |error: &Error| Failure {
+        error: error.clone(),
+        deadline: exchange.command().deadline(),
+        was_connecting: exchange.is_connecting(),
+    };
     let failure = result.as_ref().err().map(failed);
     let results = match exchange.command().batch() {
         Some(unit) => unit.settle(result),
         None => vec![result],
     };
+    let parts = members.into_iter().map(|member| member.part);
     Exchanged {
-        addr: exchange.addr().expect("set out for a node").clone(),
-        results: parts.into_iter().zip(results).collect(),
+        addr: addr_of(exchange),
+        results: parts.zip(results).collect(),
         failure,
     }
+}
+
+fn addr_of<C: MakeNode>(exchange: &Exchange<C>) -> NodeAddr {
+    exchange.addr().expect("set out for a node").clone()
 }

@@ -101,11 +101,10 @@ impl<C: MakeNode> BatchRun<C> {
             if state.is_settled() {
                 continue;
             }
-            let member = Member::plain(part);
             match state.destination(command, &self.command) {
-                Ok(Destination::Node(addr)) => groups.add(&addr, member),
+                Ok(Destination::Node(addr)) => groups.add(&addr, Member::pinned(part)),
                 Ok(Destination::Primary(slot)) => match snapshot.primary(slot) {
-                    Some(addr) => groups.add(addr, member),
+                    Some(addr) => groups.add(addr, Member::of_slot(part, slot)),
                     None => unlocated.push(part),
                 },
                 Err(error) => state.fail(error, command, None),
@@ -142,7 +141,7 @@ impl<C: MakeNode> BatchRun<C> {
                 Arc::clone(&self.handle),
                 addr,
                 unit.on_behalf_of(&self.command),
-                members.iter().map(|member| member.part).collect(),
+                members,
             ));
         }
     }
@@ -170,9 +169,22 @@ impl<C: MakeNode> BatchRun<C> {
     fn proceed(&mut self, done: Done) {
         match done {
             Done::Exchanged(exchanged) => self.answered(exchanged),
+            Done::Moved { addr, members } => self.moved(&addr, members),
             Done::Refreshed { parts, outcome } => self.located(parts, outcome),
             Done::Waited { parts, error } => self.fail_all(parts, &error),
         }
+    }
+
+    /// Sends parts that did not get to this node to where the map has them now. Those of one slot stay together and in
+    /// their order.
+    fn moved(&mut self, from: &NodeAddr, members: Vec<Member>) {
+        let snapshot = Snapshot::new(self.handle.shared().current().load_full());
+        let mut groups = Groups::default();
+        for member in members {
+            let primary = member.slot.and_then(|slot| snapshot.primary(Some(slot)));
+            groups.add(primary.unwrap_or(from), member);
+        }
+        self.send(groups);
     }
 
     fn located(&mut self, parts: Vec<usize>, outcome: Result<(), Error>) {
@@ -180,8 +192,9 @@ impl<C: MakeNode> BatchRun<C> {
         let mut groups = Groups::default();
         let mut unlocated = Vec::new();
         for part in parts {
-            match snapshot.primary(self.parts[part].slot) {
-                Some(addr) => groups.add(addr, Member::plain(part)),
+            let slot = self.parts[part].slot;
+            match snapshot.primary(slot) {
+                Some(addr) => groups.add(addr, Member::of_slot(part, slot)),
                 None => unlocated.push(part),
             }
         }
@@ -227,7 +240,9 @@ impl<C: MakeNode> Drop for BatchRun<C> {
                     }
                 }
                 Done::Waited { parts, error } => self.fail_all(parts, &error),
-                Done::Refreshed { .. } => unreachable!("a wait that is ended has no outcome"),
+                Done::Moved { .. } | Done::Refreshed { .. } => {
+                    unreachable!("what is ended has no other outcome")
+                }
             }
         }
         let parts = std::mem::take(&mut self.parts);

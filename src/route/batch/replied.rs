@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::BatchRun;
 use super::groups::{Groups, Member};
-use super::job::Exchanged;
+use super::job::{Exchanged, Failure};
 use crate::addr::NodeAddr;
 use crate::command::Slot;
 use crate::error::Error;
@@ -22,8 +22,13 @@ impl<C: MakeNode> BatchRun<C> {
             results,
             failure,
         } = exchanged;
-        if let Some((error, was_connecting)) = failure {
-            self.handle.failed(&error, was_connecting);
+        if let Some(failure) = failure {
+            let Failure {
+                error,
+                deadline,
+                was_connecting,
+            } = failure;
+            self.handle.failed(&addr, &error, deadline, was_connecting);
         }
         let mut redirected = Vec::new();
         let mut is_changing = false;
@@ -104,7 +109,14 @@ impl<C: MakeNode> BatchRun<C> {
             if !is_asking && redirect.addr() == from {
                 to_itself.push(part);
             } else {
-                groups.add(redirect.addr(), Member { part, is_asking });
+                // `ASK` is for this node, whatever the map says.
+                let slot = self.parts[part].slot.filter(|_| !is_asking);
+                let member = Member {
+                    part,
+                    is_asking,
+                    slot,
+                };
+                groups.add(redirect.addr(), member);
             }
         }
         self.send(groups);

@@ -1,21 +1,18 @@
 //! One refresh: several nodes are asked at once, and the best of their views is taken.
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
+use super::query;
 use crate::addr::NodeAddr;
-use crate::command::cmd;
 use crate::error::{Error, ErrorKind};
-use crate::route::config::{Config, Discovery};
-use crate::route::exchange::Exchange;
+use crate::route::config::Config;
 use crate::route::make::MakeNode;
 use crate::route::shared::Shared;
-use crate::topology::{Health, Topology, Views};
+use crate::topology::{Health, Standing, Topology, Views};
 
 /// How many nodes are asked at once: the least number of which two can outvote one.
 const PARALLEL: usize = 3;
@@ -29,16 +26,22 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// How long to wait for second opinions after the first view.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// Asks, and puts the best view in place.
-pub(super) async fn run<C: MakeNode>(shared: &Shared, nodes: C) -> Result<(), Error> {
+/// Asks, and puts the best view in place. With `is_stuck`, one of an older epoch will do.
+pub(super) async fn run<C: MakeNode>(
+    shared: &Shared,
+    nodes: C,
+    is_stuck: bool,
+) -> Result<(), Error> {
     let last = shared.current().load_full();
+    let last_epoch = last.as_ref().and_then(|last| last.epoch());
+    let doubted = shared.doubts().addrs();
     let mut round = Round {
-        candidates: candidates(shared.config().seeds()?, last.as_deref()),
+        candidates: candidates(shared.config().seeds()?, last.as_deref(), &doubted),
         config: shared.config().clone(),
         nodes,
         queries: JoinSet::new(),
         asked: 0,
-        views: Views::default(),
+        views: Views::newer_than(last_epoch.filter(|_| !is_stuck)),
         failures: Vec::new(),
     };
     round.collect().await;
@@ -48,13 +51,19 @@ pub(super) async fn run<C: MakeNode>(shared: &Shared, nodes: C) -> Result<(), Er
         shards = topology.shards().len(),
         "refreshed the topology"
     );
-    shared.current().install(topology);
+    let (current, doubts) = (shared.current(), shared.doubts());
+    current.install(topology);
+    doubts.retain(|addr| current.is_primary(addr), Instant::now());
     Ok(())
 }
 
 /// Whom to ask, in this order: some known nodes at random, so that the work is spread, then the seeds, which may
-/// have new addresses when all known ones are gone.
-fn candidates(seeds: &[NodeAddr], last: Option<&Topology>) -> VecDeque<NodeAddr> {
+/// have new addresses when all known ones are gone; and of both, those in doubt after all others.
+fn candidates(
+    seeds: &[NodeAddr],
+    last: Option<&Topology>,
+    doubted: &HashSet<NodeAddr>,
+) -> VecDeque<NodeAddr> {
     let mut known: Vec<_> = last
         .into_iter()
         .flat_map(Topology::nodes)
@@ -64,6 +73,7 @@ fn candidates(seeds: &[NodeAddr], last: Option<&Topology>) -> VecDeque<NodeAddr>
     known.sort_unstable();
     known.dedup();
     fastrand::shuffle(&mut known);
+    known.sort_by_key(|addr| doubted.contains(addr));
     known.truncate(SAMPLE);
 
     let mut seeds = seeds.to_vec();
@@ -73,6 +83,8 @@ fn candidates(seeds: &[NodeAddr], last: Option<&Topology>) -> VecDeque<NodeAddr>
             known.push(seed);
         }
     }
+    // Stable: seeds stay behind the known nodes.
+    known.sort_by_key(|addr| doubted.contains(addr));
     known.into()
 }
 
@@ -81,7 +93,7 @@ struct Round<C> {
     config: Config,
     nodes: C,
     candidates: VecDeque<NodeAddr>,
-    queries: JoinSet<(NodeAddr, Result<Topology, Error>)>,
+    queries: JoinSet<(NodeAddr, Result<(Topology, Standing), Error>)>,
     asked: usize,
     views: Views,
     failures: Vec<(NodeAddr, Error)>,
@@ -96,6 +108,7 @@ impl<C: MakeNode> Round<C> {
         let mut patience = std::pin::pin!(sleep_until(Instant::now() + STAGGER));
         while !self.views.is_settled() {
             tokio::select! {
+                biased;
                 answer = self.queries.join_next() => {
                     let is_first = self.views.is_empty();
                     match answer {
@@ -122,13 +135,14 @@ impl<C: MakeNode> Round<C> {
     fn ask_next(&mut self) {
         if let Some(addr) = self.candidates.pop_front() {
             self.asked += 1;
-            let query = query(self.nodes.clone(), addr.clone(), self.config.clone());
+            let query = query::run(self.nodes.clone(), addr.clone(), self.config.clone());
             self.queries.spawn(async move { (addr, query.await) });
         }
     }
 
-    fn answered(&mut self, addr: NodeAddr, answer: Result<Topology, Error>) {
-        if let Err(error) = answer.and_then(|view| self.views.add(view)) {
+    fn answered(&mut self, addr: NodeAddr, answer: Result<(Topology, Standing), Error>) {
+        let added = answer.and_then(|(view, standing)| self.views.add(view, standing));
+        if let Err(error) = added {
             tracing::debug!(
                 server.address = addr.server_address(),
                 server.port = addr.server_port(),
@@ -147,29 +161,6 @@ impl<C: MakeNode> Round<C> {
             return Err(nobody_knows(self.failures));
         }
         self.views.best(self.asked, last)
-    }
-}
-
-/// What one node says.
-async fn query<C: MakeNode>(nodes: C, addr: NodeAddr, config: Config) -> Result<Topology, Error> {
-    let subcommand = match config.discovery {
-        Discovery::Slots => "SLOTS",
-        Discovery::Shards { .. } => "SHARDS",
-    };
-    let mut command = cmd("CLUSTER").arg(subcommand);
-    command.set_deadline(Instant::now() + config.query_timeout);
-    let mut exchange = pin!(Exchange::with(addr.clone(), command));
-    let reply = poll_fn(move |cx| exchange.as_mut().poll(cx, || nodes.clone()));
-    let reply = timeout(config.query_timeout, reply).await.map_err(|_| {
-        Error::new(
-            ErrorKind::Timeout,
-            format!("no answer within {:?}", config.query_timeout),
-        )
-    })??;
-    let announced = config.addr_map.answered_by(&addr);
-    match config.discovery {
-        Discovery::Slots => Topology::read_slots(&reply, &announced),
-        Discovery::Shards { tls } => Topology::read_shards(&reply, &announced, tls),
     }
 }
 

@@ -69,11 +69,8 @@ async fn node_that_cannot_be_reached_fails_only_its_commands() {
         [Reply(ok()), refused(), Reply(ok()), refused()]
     );
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(
-        cluster.metrics().refreshes_succeeded,
-        2,
-        "reason for a refresh"
-    );
+    let refreshes = cluster.metrics().refreshes_succeeded;
+    assert!(refreshes > 1, "no reason for a refresh");
 }
 
 #[tokio::test(start_paused = true)]

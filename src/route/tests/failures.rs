@@ -209,13 +209,14 @@ async fn deadline_after_a_redirect_is_not_applied() {
 async fn three_timeouts_are_reason_for_a_refresh_one_is_not() {
     let script = Script::agreeing(&[1], &ALL);
     let cluster = script.discovered().await;
-    for (timeouts, refreshes) in [(1, 1), (2, 2)] {
+    for (timeouts, is_refreshed) in [(1, false), (2, true)] {
         for _ in 0..timeouts {
             script.with(1, |peer| peer.acts.push_back(Act::Hang));
             with_deadline(&cluster, to(5)).await.expect_err("hangs");
         }
         settle().await;
-        assert_eq!(cluster.metrics().refreshes_succeeded, refreshes);
+        let refreshes = cluster.metrics().refreshes_succeeded;
+        assert_eq!(refreshes > 1, is_refreshed, "{refreshes}");
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) enum Act {
     Reply(Value),
     ReplyAfter(Duration, Value),
     Fail(Error),
+    FailAfter(Duration, Error),
     /// Fails a unit, of whose commands this is known.
     FailInPart(Vec<Outcome>, Error),
     /// Fails when it is polled once more, as a connection does past the deadline.
@@ -96,6 +97,8 @@ pub(super) struct Peer {
     /// The answer to `CLUSTER SLOTS`, and how long it takes.
     pub(super) view: Option<Value>,
     pub(super) view_takes: Duration,
+    /// The answer to `CLUSTER INFO`; by default it is refused.
+    pub(super) info: Option<&'static str>,
     /// What it does with the next commands.
     pub(super) acts: VecDeque<Act>,
     pub(super) made: usize,
@@ -293,7 +296,13 @@ impl Service<Command> for Node {
             "called before it was ready"
         );
         let is_question = command.args().next() == Some(b"CLUSTER");
+        let is_info = is_question && command.args().nth(1) == Some(b"INFO");
         let (act, delay) = self.script.with(self.port, |peer| {
+            if is_info {
+                let info = peer.info.map(|info| Value::BulkString(info.into()));
+                let denied = || error("NOPERM this user has no permissions to run it");
+                return (Act::Reply(info.unwrap_or_else(denied)), Duration::ZERO);
+            }
             if is_question {
                 peer.asked += 1;
                 let act = peer.view.clone().map_or(Act::Hang, Act::Reply);
@@ -324,6 +333,10 @@ impl Service<Command> for Node {
                     Ok(reply)
                 }
                 Act::Fail(error) => Err(error.into()),
+                Act::FailAfter(delay, error) => {
+                    tokio::time::sleep(delay).await;
+                    Err(error.into())
+                }
                 Act::FailInPart(outcomes, error) => {
                     command.batch().expect("a unit").record(outcomes);
                     Err(error.into())

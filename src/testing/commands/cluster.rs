@@ -190,8 +190,9 @@ fn info(call: &mut Call<'_>) -> Reply {
     let mut with_slots = topology.shards();
     with_slots.retain(|shard| ranges.iter().any(|range| range.shard == *shard));
     let epoch = topology.epoch();
+    let own_epoch = topology.epoch_of(topology.member(call.node).shard);
     Ok(reply::text(format!(
-        "cluster_state:{}\r\ncluster_slots_assigned:{slots}\r\ncluster_slots_ok:{slots}\r\ncluster_slots_pfail:0\r\ncluster_slots_fail:0\r\ncluster_known_nodes:{}\r\ncluster_size:{}\r\ncluster_current_epoch:{epoch}\r\ncluster_my_epoch:{epoch}\r\n",
+        "cluster_state:{}\r\ncluster_slots_assigned:{slots}\r\ncluster_slots_ok:{slots}\r\ncluster_slots_pfail:0\r\ncluster_slots_fail:0\r\ncluster_known_nodes:{}\r\ncluster_size:{}\r\ncluster_current_epoch:{epoch}\r\ncluster_my_epoch:{own_epoch}\r\n",
         if is_complete { "ok" } else { "fail" },
         topology.members().count(),
         with_slots.len(),
