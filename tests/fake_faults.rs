@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, timeout};
-use tower_redis_cluster::Value;
 use tower_redis_cluster::testing::FakeCluster;
+use tower_redis_cluster::{NodeAddr, ServerError, Value};
 
 use self::wire::{Wire, show};
 
@@ -158,6 +158,42 @@ async fn rules_answer_in_place_of_the_command() {
         .answer_bytes("CLUSTER SLOTS", &b"+hello\r\n"[..], 1);
     assert_eq!(conn.call("CLUSTER INFO").await.get(..1), Some("c"));
     assert_eq!(conn.call("CLUSTER SLOTS").await, "+hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_refuses_commands_refuses_those_with_keys_and_spoils_transactions() {
+    let fake = FakeCluster::start(1).await;
+    let mut conn = duplex(&fake, 0);
+    conn.call("MULTI").await;
+    assert_eq!(conn.call("INCR n").await, "+QUEUED");
+    fake.node(0)
+        .refuse_commands(ServerError::new("LOADING not yet"));
+    assert_eq!(conn.call("INCR n").await, "-LOADING not yet");
+    assert_eq!(conn.call("PING").await, "+QUEUED");
+    let discarded = conn.call("EXEC").await;
+    assert!(discarded.starts_with("-EXECABORT"), "{discarded}");
+    assert_eq!(conn.call("GET n").await, "-LOADING not yet");
+    assert_eq!(conn.call("PING").await, "+PONG");
+    fake.node(0).refuse_commands(None);
+    assert_eq!(conn.call("GET n").await, "nil");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_in_memory_has_addresses_of_its_own_and_serves_any_stream() {
+    let fake = FakeCluster::builder().in_memory().start().await;
+    let fake = fake.expect("it needs nothing");
+    let addr = NodeAddr::new("10.0.0.2", 6379);
+    assert_eq!(fake.node(1).addr(), addr);
+    assert_eq!(duplex(&fake, 1).call("PING").await, "+PONG");
+    let (ours, theirs) = tokio::io::duplex(1024);
+    fake.serve(&addr, theirs).expect("the node accepts");
+    assert_eq!(Wire::over(ours).call("PING").await, "+PONG");
+    fake.node(1).shutdown();
+    let (_ours, theirs) = tokio::io::duplex(1024);
+    let refused = fake.serve(&addr, theirs).expect_err("it is down");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    fake.node(1).restart();
+    assert_eq!(duplex(&fake, 1).call("PING").await, "+PONG");
 }
 
 #[tokio::test(start_paused = true)]

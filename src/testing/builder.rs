@@ -21,6 +21,7 @@ pub(super) struct Config {
     pub(super) users: BTreeMap<String, String>,
     pub(super) is_resp2_only: bool,
     pub(super) endpoint: Endpoint,
+    pub(super) is_in_memory: bool,
     /// How many databases; 0 is as 1.
     pub(super) databases: usize,
 }
@@ -93,6 +94,14 @@ impl FakeClusterBuilder {
         self
     }
 
+    /// Opens no sockets. The nodes have the addresses `10.0.0.1:6379`, `10.0.0.2:6379` and so on, in the order of their
+    /// indices and the same in every run, and are reached by [`FakeCluster::connector`], [`FakeCluster::duplex`] and
+    /// [`FakeCluster::serve`] only.
+    pub fn in_memory(mut self) -> Self {
+        self.config.is_in_memory = true;
+        self
+    }
+
     /// Starts the nodes.
     ///
     /// # Errors
@@ -101,7 +110,8 @@ impl FakeClusterBuilder {
     ///
     /// # Panics
     ///
-    /// If there are no primaries or more than 1000 nodes, or outside a tokio runtime with I/O and time.
+    /// If there are no primaries or more than 1000 nodes, or outside a tokio runtime with time, and with I/O unless
+    /// it is [in memory](Self::in_memory).
     pub async fn start(self) -> io::Result<FakeCluster> {
         let nodes = self.primaries.saturating_mul(1 + self.replicas);
         assert!((1..=1000).contains(&nodes), "a cluster has 1 to 1000 nodes");
@@ -115,6 +125,7 @@ impl std::fmt::Debug for Config {
             .field("users", &self.users.keys())
             .field("is_resp2_only", &self.is_resp2_only)
             .field("endpoint", &self.endpoint)
+            .field("is_in_memory", &self.is_in_memory)
             .field("databases", &self.databases)
             .finish()
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::runtime::Handle;
 
 use super::builder::{Config, FakeClusterBuilder};
@@ -65,11 +65,18 @@ impl FakeCluster {
     }
 
     fn launch_node(&self, shard: usize) -> io::Result<usize> {
-        let port = Port::reserve()?;
         let mut state = self.shared.lock();
-        let addr = NodeAddr::new("127.0.0.1", port.number());
+        let (port, addr) = if state.config.is_in_memory {
+            let number = state.nodes.len() + 1;
+            let host = format!("10.0.{}.{}", number / 256, number % 256);
+            (None, NodeAddr::new(host, 6379))
+        } else {
+            let port = Port::reserve()?;
+            let addr = NodeAddr::new("127.0.0.1", port.number());
+            (Some(port), addr)
+        };
         let index = state.add_node(addr, shard);
-        state.nodes[index].port = Some(port);
+        state.nodes[index].port = port;
         state.nodes[index].apply(&self.shared, index)?;
         Ok(index)
     }
@@ -141,6 +148,19 @@ impl FakeCluster {
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) if the node refuses connections, is shut down or does not exist.
     pub fn duplex(&self, addr: &NodeAddr) -> io::Result<DuplexStream> {
         self.shared.duplex(addr)
+    }
+
+    /// Has a node serve a client over this stream, the node's end of a connection: for networks of a test's own making.
+    /// Otherwise as [`duplex`](FakeCluster::duplex).
+    ///
+    /// # Errors
+    ///
+    /// As [`duplex`](FakeCluster::duplex). The stream is dropped then.
+    pub fn serve<S>(&self, addr: &NodeAddr, stream: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        self.shared.serve(addr, stream)
     }
 
     // ===== topology =====
@@ -305,13 +325,21 @@ impl Shared {
     }
 
     pub(super) fn duplex(self: &Arc<Self>, addr: &NodeAddr) -> io::Result<DuplexStream> {
+        let (ours, theirs) = tokio::io::duplex(DUPLEX_LEN);
+        self.serve(addr, ours)?;
+        Ok(theirs)
+    }
+
+    fn serve<S>(self: &Arc<Self>, addr: &NodeAddr, stream: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
         let node = self.find(addr).ok_or(io::ErrorKind::ConnectionRefused)?;
         if !self.lock().nodes[node].accepts() {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let (ours, theirs) = tokio::io::duplex(DUPLEX_LEN);
-        session::spawn(self, node, "127.0.0.1:0".to_owned(), ours);
-        Ok(theirs)
+        session::spawn(self, node, "127.0.0.1:0".to_owned(), stream);
+        Ok(())
     }
 }
 

@@ -54,6 +54,9 @@ impl State {
         let asking = std::mem::take(&mut sender.is_asking);
         let version = sender.version;
         if let Some(answer) = this.faults.take_answer(&name) {
+            if let Answer::Value(Value::Error(_)) = answer {
+                sender.spoil_transaction();
+            }
             return Outcome::Answer(answer, version);
         }
         sender.is_asking = asking;
@@ -73,6 +76,11 @@ impl State {
         let allowed = spec.and_then(|spec| {
             self.authorize(node, client, spec)?;
             let command = Queued { spec, args };
+            if let Some(refusal) = &self.nodes[node].faults.refusal
+                && command.keys().next().is_some()
+            {
+                return Err(refusal.clone());
+            }
             // EXEC goes where the commands of its transaction go.
             if !matches!(spec.run, Run::Exec) {
                 self.route(node, client, std::slice::from_ref(&command))?;

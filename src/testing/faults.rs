@@ -1,18 +1,21 @@
 //! What is made to go wrong at a node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
-use crate::value::Value;
+use super::stall::Stall;
+use crate::value::{ServerError, Value};
 
 /// The faults of one node.
 #[derive(Debug)]
 pub(super) struct Faults {
     /// True while the node reads and answers nothing.
-    pub(super) is_stalled: watch::Sender<bool>,
+    pub(super) stall: Arc<Stall>,
     pub(super) refuses_connections: bool,
+    /// What commands with keys are answered.
+    pub(super) refusal: Option<ServerError>,
     /// What each reply waits for.
     pub(super) delay: Duration,
     /// Reply bytes left until a connection is closed.
@@ -39,8 +42,9 @@ struct Rule {
 impl Default for Faults {
     fn default() -> Self {
         Self {
-            is_stalled: watch::Sender::new(false),
+            stall: Arc::default(),
             refuses_connections: false,
+            refusal: None,
             delay: Duration::ZERO,
             drop_after: None,
             answers: Vec::new(),
@@ -50,8 +54,9 @@ impl Default for Faults {
 
 impl Faults {
     pub(super) fn heal(&mut self) {
-        self.is_stalled.send_replace(false);
+        self.stall.set(false);
         self.refuses_connections = false;
+        self.refusal = None;
         self.delay = Duration::ZERO;
         self.drop_after = None;
         self.answers.clear();

@@ -7,6 +7,9 @@
 //! Time is tokio's: with `#[tokio::test(start_paused = true)]` keys expire and blocking commands time out as the test
 //! advances the clock (with tokio's feature `test-util`).
 //!
+//! With [`in_memory`](FakeClusterBuilder::in_memory) there are no sockets at all, and what happens is the same in every run
+//! of a test with the clock paused.
+//!
 //! # When not to use it
 //!
 //! It is for one process's tests: nothing is stored, nothing is fast, replication is instant and failover happens when
@@ -64,6 +67,7 @@ mod node;
 mod outbox;
 mod reshape;
 mod session;
+mod stall;
 mod state;
 mod store;
 mod topology;

@@ -13,7 +13,7 @@ use super::faults::{Answer, Faults};
 use super::listen::{Listening, Port};
 use super::state::{Shared, random_id};
 use crate::addr::NodeAddr;
-use crate::value::Value;
+use crate::value::{ServerError, Value};
 
 /// A node of a [`FakeCluster`](super::FakeCluster): its faults and its counters. Cheap to clone.
 ///
@@ -69,16 +69,13 @@ impl FakeNode {
     /// by the kernel then, and counted; nothing is read from them until [`resume`](FakeNode::resume).
     pub fn stall(&self) {
         let state = self.shared.lock();
-        state.nodes[self.index].faults.is_stalled.send_replace(true);
+        state.nodes[self.index].faults.stall.set(true);
     }
 
     /// Ends a [`stall`](FakeNode::stall): what has arrived meanwhile is answered.
     pub fn resume(&self) {
         let state = self.shared.lock();
-        state.nodes[self.index]
-            .faults
-            .is_stalled
-            .send_replace(false);
+        state.nodes[self.index].faults.stall.set(false);
     }
 
     /// Refuses new connections, or accepts them again. Connections that are open stay so.
@@ -163,6 +160,12 @@ impl FakeNode {
     fn rule(&self, name: &str, answer: Answer, times: usize) {
         let mut state = self.shared.lock();
         state.nodes[self.index].faults.answer(name, answer, times);
+    }
+
+    /// Refuses every command that has keys with this error, as a node does for as long as it is `LOADING` or its cluster
+    /// is down; with `None`, executes them again. A transaction that such a command was meant for is discarded.
+    pub fn refuse_commands(&self, error: impl Into<Option<ServerError>>) {
+        self.shared.lock().nodes[self.index].faults.refusal = error.into();
     }
 
     /// Ends all faults of this node except [`shutdown`](FakeNode::shutdown).

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::commands::reply;
 use super::dispatch::Outcome;
 use super::faults::Answer;
 use super::outbox::Outbox;
+use super::stall::Stall;
 use super::state::Shared;
 use crate::resp::{Decoder, Limits, Version, encode};
 use crate::value::Value;
@@ -30,15 +31,15 @@ pub(super) fn spawn<S>(shared: &Arc<Shared>, node: usize, peer: String, stream: 
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let (client, stalled) = {
+    let (client, stall) = {
         let mut state = shared.lock();
         let Some(client) = state.admit(node, peer) else {
             return;
         };
-        (client, state.nodes[node].faults.is_stalled.subscribe())
+        (client, Arc::clone(&state.nodes[node].faults.stall))
     };
     let session = Session {
-        stalled,
+        stall,
         seat: Seat {
             shared: Arc::clone(shared),
             node,
@@ -75,7 +76,7 @@ impl Drop for Seat {
 
 struct Session {
     seat: Seat,
-    stalled: watch::Receiver<bool>,
+    stall: Arc<Stall>,
     decoder: Decoder,
     input: BytesMut,
     outbox: Outbox,
@@ -109,9 +110,7 @@ impl Session {
     {
         let (mut reader, mut writer) = tokio::io::split(stream);
         loop {
-            if self.stalled.wait_for(|stalled| !stalled).await.is_err() {
-                return;
-            }
+            self.stall.ends().await;
             self.answer_all();
             let due = self.outbox.next_due();
             if self.is_closing && self.outbox.len() == 0 {
@@ -124,8 +123,10 @@ impl Session {
                 && (self.wait.is_none() || self.input.len() < MAX_UNREAD);
             self.input
                 .reserve(self.decoder.bytes_needed().max(READ_LEN));
+            // In a fixed order, so that one schedule of faults always has one course.
             let event = tokio::select! {
-                _ = self.stalled.changed() => Event::Stalled,
+                biased;
+                () = self.stall.begins() => Event::Stalled,
                 value = unblocked(&mut self.wait) => Event::Unblocked(value),
                 written = writer.write(&self.outbox.ready), if !self.outbox.ready.is_empty() => Event::Written(written),
                 read = reader.read_buf(&mut self.input), if wants_input => Event::Read(read),
