@@ -232,6 +232,15 @@ impl Error {
         self.inner.kind == ErrorKind::Overloaded
     }
 
+    /// True if the server does not let this user do it: the command, the key or the database (`NOPERM`), or that it
+    /// wants other credentials. The message is the server's. Never retried, since only an operator can mend it.
+    ///
+    /// What a script was not permitted is an error of the script, which servers word in ways of their own.
+    pub fn is_permission_denied(&self) -> bool {
+        self.inner.kind == ErrorKind::Authentication
+            || (self.server_error()).is_some_and(|error| error.code() == "NOPERM")
+    }
+
     /// True if the server answered with an error reply.
     pub fn is_server(&self) -> bool {
         self.inner.kind == ErrorKind::Server

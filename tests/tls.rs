@@ -88,6 +88,92 @@ async fn a_client_certificate_is_shown_where_it_is_asked_for() {
     assert!(error.to_string().contains("node.key"), "{error}");
 }
 
+#[tokio::test]
+async fn the_system_s_authorities_do_not_vouch_for_a_private_one() {
+    let Some(server) = Server::start(&[]) else {
+        return;
+    };
+    let Ok(tls) = TlsConfig::new() else {
+        eprintln!("skipped: the system trusts nobody");
+        return;
+    };
+    let config = ConnectConfig::new().tls(tls);
+    let error = server.connect("localhost", &config).await;
+    let error = error.expect_err("signed by an authority of its own");
+    assert!(error.to_string().contains("ca_file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_is_refused() {
+    let Some(server) = Server::with_certificate("ended", &[]) else {
+        return;
+    };
+    let error = server.connect("localhost", &server.trusting("ca")).await;
+    let error = error.expect_err("it was valid until yesterday");
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(
+        error.to_string().to_lowercase().contains("expired"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_certificate_of_strangers_is_refused() {
+    let Some(server) = Server::start(&["--tls-auth-clients", "yes"]) else {
+        return;
+    };
+    let tls = server.tls("ca");
+    let tls = tls.client_certificate(server.file("stranger.crt"), server.file("stranger.key"));
+    let config = ConnectConfig::new().tls(tls.build().expect("readable"));
+    let error = server.connect("localhost", &config).await;
+    let error = error.expect_err("signed by another authority");
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::Connect, Delivery::NotSent)
+    );
+}
+
+#[tokio::test]
+async fn renewed_files_are_used_once_they_are_read_again() {
+    let Some(server) = Server::start(&["--tls-auth-clients", "yes"]) else {
+        return;
+    };
+    let renew = |from: &str| {
+        for kind in ["crt", "key"] {
+            let (from, to) = (format!("{from}.{kind}"), format!("mine.{kind}"));
+            fs::copy(server.file(&from), server.file(&to)).expect("writable");
+        }
+    };
+    renew("stranger");
+    let tls = server.tls("ca");
+    let tls = tls.client_certificate(server.file("mine.crt"), server.file("mine.key"));
+    let tls = tls.build().expect("readable");
+    let config = ConnectConfig::new().tls(tls.clone());
+    let shown = format!("{tls:?} {config:?}");
+    let key = fs::read_to_string(server.file("mine.key")).expect("readable");
+    assert!(key.lines().all(|line| !shown.contains(line)), "{shown}");
+    server
+        .connect("localhost", &config)
+        .await
+        .expect_err("a stranger");
+
+    renew("client");
+    server
+        .connect("localhost", &config)
+        .await
+        .expect_err("read before");
+    tls.reload().expect("readable");
+    server.connect("localhost", &config).await.expect("known");
+
+    fs::remove_file(server.file("mine.key")).expect("it is there");
+    let error = tls.reload().expect_err("the key is missing");
+    assert!(error.to_string().contains("mine.key"), "{error}");
+    server
+        .connect("localhost", &config)
+        .await
+        .expect("as before");
+}
+
 /// A server of the test's own, with certificates made for it. Both are gone when it is dropped.
 struct Server {
     process: Child,
@@ -100,6 +186,10 @@ struct Server {
 impl Server {
     /// `None`, with a message, if this machine lacks something.
     fn start(options: &[&str]) -> Option<Self> {
+        Self::with_certificate("node", options)
+    }
+
+    fn with_certificate(certificate: &str, options: &[&str]) -> Option<Self> {
         let files = Files::make()?;
         let tls_port = free_port();
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
@@ -118,9 +208,9 @@ impl Server {
             .arg("--tls-ca-cert-file")
             .arg(files.path("ca.crt"))
             .arg("--tls-cert-file")
-            .arg(files.path("node.crt"))
+            .arg(files.path(&format!("{certificate}.crt")))
             .arg("--tls-key-file")
-            .arg(files.path("node.key"))
+            .arg(files.path(&format!("{certificate}.key")))
             .args(options)
             .current_dir(&files.directory)
             .stdout(Stdio::piped());
@@ -201,7 +291,9 @@ impl Files {
             directory: std::env::temp_dir().join(name),
         };
         fs::create_dir_all(&this.directory).expect("a writable temporary directory");
-        fs::write(this.path("node.ext"), "subjectAltName=DNS:localhost\n").expect("writable");
+        for leaf in ["node.ext", "ended.ext"] {
+            fs::write(this.path(leaf), "subjectAltName=DNS:localhost\n").expect("writable");
+        }
         fs::write(this.path("client.ext"), "keyUsage=digitalSignature\n").expect("writable");
 
         let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
@@ -210,12 +302,12 @@ impl Files {
                 "req -x509 {new_key} -days 2 -subj /CN={authority} -keyout {authority}.key -out {authority}.crt"
             ))?;
         }
-        for leaf in ["node", "client"] {
+        for (leaf, days) in [("node", 2), ("ended", -1), ("client", 2)] {
             this.openssl(&format!(
                 "req {new_key} -subj /CN={leaf} -keyout {leaf}.key -out {leaf}.csr"
             ))?;
             this.openssl(&format!(
-                "x509 -req -in {leaf}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile {leaf}.ext -out {leaf}.crt"
+                "x509 -req -in {leaf}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days {days} -extfile {leaf}.ext -out {leaf}.crt"
             ))?;
         }
         Some(this)

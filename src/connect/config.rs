@@ -11,6 +11,7 @@ use super::tls::TlsConfig;
 use super::url::ConnectUrl;
 use crate::connection;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::Counters;
 
 /// How connections are made. The same for all nodes of a cluster.
 ///
@@ -35,6 +36,7 @@ pub struct ConnectConfig {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsConfig>,
     pub(super) connection: connection::Config,
+    pub(super) counters: Counters,
 }
 
 /// Which version of the protocol to ask for.
@@ -86,6 +88,7 @@ impl ConnectConfig {
             #[cfg(feature = "tls")]
             tls: None,
             connection: connection::Config::default(),
+            counters: Counters::new(),
         }
     }
 
@@ -163,8 +166,8 @@ impl ConnectConfig {
         ))
     }
 
-    /// Who is asked for the credentials at each handshake: [`Credentials`] that stay the same, or a provider of the
-    /// application's. None unless set.
+    /// Who is asked for the credentials, at each handshake and when they end or change: [`Credentials`] that stay the
+    /// same, or a provider of the application's. None unless set.
     #[must_use]
     pub fn credentials(mut self, provider: impl CredentialsProvider) -> Self {
         self.credentials = Some(Arc::new(provider));
@@ -269,6 +272,13 @@ impl ConnectConfig {
     #[must_use]
     pub fn connection(mut self, config: connection::Config) -> Self {
         self.connection = config;
+        self
+    }
+
+    /// Counts `reauthentications` and `reauthentications_failed` there.
+    #[must_use]
+    pub fn counters(mut self, counters: Counters) -> Self {
+        self.counters = counters;
         self
     }
 }

@@ -40,16 +40,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower::Service;
 
 pub use self::config::{ConnectConfig, Keepalive, Protocol};
-pub use self::credentials::{Credentials, CredentialsFuture, CredentialsProvider};
+pub use self::credentials::{
+    Credentials, CredentialsChanged, CredentialsFuture, CredentialsProvider,
+};
 use self::future::ResponseFuture;
 #[cfg(feature = "tls")]
 pub use self::tls::{TlsConfig, TlsConfigBuilder};
 pub use self::url::ConnectUrl;
 use crate::addr::NodeAddr;
 use crate::connection::handshake::{self, Introduction};
-use crate::connection::{Connection, Prober};
+use crate::connection::{Connection, Prober, Renewal};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
+use crate::route::Suspicions;
 
 /// Connects to the node it is called with. See the [module docs](self).
 ///
@@ -84,6 +87,15 @@ impl Connector {
     #[must_use]
     pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
         Arc::make_mut(&mut self.config).connection.lifecycle = lifecycle.clone();
+        self
+    }
+
+    /// Tells there of connections that are [suspect](crate::connection#suspicion), when they come to be and each second
+    /// that they stay it: [`RouteLayer::suspicions`](crate::RouteLayer::suspicions) has the topology looked at then, so
+    /// that commands on their way to a node that was deposed do not wait for it until their deadline.
+    #[must_use]
+    pub fn suspicions(mut self, suspicions: Suspicions) -> Self {
+        Arc::make_mut(&mut self.config).connection.suspicions = Some(suspicions);
         self
     }
 }
@@ -192,11 +204,15 @@ pub(crate) async fn handshake_with<IO>(
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let mut renewal = config
+        .credentials
+        .as_ref()
+        .map(|provider| Renewal::new(Arc::clone(provider), config.counters.clone()));
     let established = async {
-        let credentials = match &config.credentials {
+        let credentials = match &mut renewal {
             None => None,
             // What the provider says is for `source`, not for our message: it may know secrets.
-            Some(provider) => provider.credentials(&addr).await.map_err(|cause| {
+            Some(renewal) => renewal.ask(&addr).await.map_err(|cause| {
                 Error::new(ErrorKind::Connect, "the credentials provider failed").with_source(cause)
             })?,
         };
@@ -224,6 +240,7 @@ where
         established.unread,
         &config.connection,
         prober,
+        renewal,
     ))
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{AlertDescription, CertificateError, InvalidMessage, RootCertStore};
@@ -17,10 +18,34 @@ use crate::error::{Error, ErrorKind};
 
 /// Whom to trust, and how to show who we are. Cheap to clone.
 ///
-/// Everything is read when it is made, so that a missing file shows at start-up and not at the next reconnect. Files
-/// that are renewed need a new `TlsConfig`.
+/// Everything is read when it is made, so that a missing file shows at start-up and not at the next reconnect.
 ///
-/// Certificates are always verified. TLS 1.2 and 1.3 are spoken.
+/// Certificates are always verified: that an authority which is trusted has signed them, that they are valid now, and
+/// that they are for the [name](TlsConfigBuilder::server_name) of the node. TLS 1.2 and 1.3 are spoken.
+///
+/// # Files that are renewed
+///
+/// [`reload`](Self::reload) reads all files again, those of authorities too; every clone shows and trusts from then on
+/// what they hold now. The application decides when: by a timer well before a certificate ends, or when whoever
+/// renews it says so. Connections that are established stay as they are, since a certificate is shown once.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use tower_redis_cluster::connect::{ConnectConfig, TlsConfig};
+/// # async fn run(tls: TlsConfig) {
+/// let config = ConnectConfig::new().tls(tls.clone());
+/// tokio::spawn(async move {
+///     loop {
+///         tokio::time::sleep(Duration::from_secs(60 * 60)).await;
+///         if let Err(error) = tls.reload() {
+///             eprintln!("going on with the certificates from before: {error}");
+///         }
+///     }
+/// });
+/// # }
+/// ```
+///
+/// # Example
 ///
 /// ```no_run
 /// use tower_redis_cluster::connect::{ConnectConfig, TlsConfig};
@@ -34,7 +59,12 @@ use crate::error::{Error, ErrorKind};
 /// ```
 #[derive(Clone)]
 pub struct TlsConfig {
-    rustls: Arc<rustls::ClientConfig>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    rustls: ArcSwap<rustls::ClientConfig>,
+    settings: TlsConfigBuilder,
     server_name: Option<ServerName<'static>>,
 }
 
@@ -61,16 +91,28 @@ impl TlsConfig {
         TlsConfigBuilder::default()
     }
 
+    /// Reads the files again. Handshakes from now on are made with what they hold, also by clones of this; sessions
+    /// from before are not resumed. It blocks for as long as reading takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`TlsConfigBuilder::build`]; then all stays as it was.
+    pub fn reload(&self) -> Result<(), Error> {
+        let rustls = self.shared.settings.read()?;
+        self.shared.rustls.store(Arc::new(rustls));
+        Ok(())
+    }
+
     pub(super) async fn connect(
         &self,
         stream: TcpStream,
         addr: &NodeAddr,
     ) -> Result<TlsStream<TcpStream>, Error> {
-        let name = match &self.server_name {
+        let name = match &self.shared.server_name {
             Some(name) => name.clone(),
             None => server_name(addr.host())?,
         };
-        TlsConnector::from(Arc::clone(&self.rustls))
+        TlsConnector::from(self.shared.rustls.load_full())
             .connect(name, stream)
             .await
             .map_err(|cause| {
@@ -117,6 +159,18 @@ impl TlsConfigBuilder {
     /// [`ErrorKind::Config`] if a file cannot be read or used, which is then named, or if there is no `ca_file` and the
     /// system has no trusted certificates.
     pub fn build(self) -> Result<TlsConfig, Error> {
+        let rustls = self.read()?;
+        let server_name = self.server_name.as_deref().map(server_name).transpose()?;
+        Ok(TlsConfig {
+            shared: Arc::new(Shared {
+                rustls: ArcSwap::from_pointee(rustls),
+                settings: self,
+                server_name,
+            }),
+        })
+    }
+
+    fn read(&self) -> Result<rustls::ClientConfig, Error> {
         let mut roots = RootCertStore::empty();
         if self.ca_files.is_empty() {
             trust_the_systems(&mut roots)?;
@@ -134,7 +188,7 @@ impl TlsConfigBuilder {
             .with_safe_default_protocol_versions()
             .expect("the ring provider has cipher suites for TLS 1.2 and 1.3")
             .with_root_certificates(roots);
-        let rustls = match &self.client_certificate {
+        Ok(match &self.client_certificate {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = certificates(certificate)?;
@@ -144,11 +198,6 @@ impl TlsConfigBuilder {
                     .with_client_auth_cert(chain, private_key)
                     .map_err(|cause| unusable("private key", key, cause))?
             }
-        };
-        let server_name = self.server_name.as_deref().map(server_name).transpose()?;
-        Ok(TlsConfig {
-            rustls: Arc::new(rustls),
-            server_name,
         })
     }
 }
@@ -156,7 +205,7 @@ impl TlsConfigBuilder {
 impl fmt::Debug for TlsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfig")
-            .field("server_name", &self.server_name)
+            .field("server_name", &self.shared.server_name)
             .finish_non_exhaustive()
     }
 }

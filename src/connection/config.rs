@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::lifecycle::Lifecycle;
 use crate::resp::Limits;
+use crate::route::Suspicions;
 
 /// The bounds of a [`Connection`](super::Connection).
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub(super) limits: Limits,
     /// What ends the connection, if nothing else does before.
     pub(crate) lifecycle: Lifecycle,
+    /// Who is told when it is suspect.
+    pub(crate) suspicions: Option<Suspicions>,
 }
 
 impl Config {
@@ -58,8 +61,9 @@ impl Config {
     ///
     /// A node that is merely slow answers something in that time; a connection whose packets are dropped on
     /// the way never would, and TCP alone takes a quarter of an hour to notice. This is for what
-    /// [suspicion](super#suspicion) cannot settle sooner, such as a node that takes no new connection either. The same
-    /// excuses hold; without suspicion, a timeout of the command's own has to be longer than this.
+    /// [suspicion](super#suspicion) cannot settle sooner, such as a node that takes no new connection either. What arrives
+    /// counts if it is a reply or 4 KiB of one: a peer that only drips, or sends push messages and answers nothing, is given
+    /// up too. The same excuses hold; without suspicion, a timeout of the command's own has to be longer than this.
     #[must_use]
     pub fn stall_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.stall_timeout = timeout.into();
@@ -96,6 +100,7 @@ impl Default for Config {
             ping_interval: Some(Duration::from_secs(30)),
             limits: Limits::default(),
             lifecycle: Lifecycle::new(),
+            suspicions: None,
         }
     }
 }

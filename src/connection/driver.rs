@@ -10,23 +10,29 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::config::Config;
+use super::fence::Fence;
 use super::future;
 use super::queue::{self, Entry, Queue, Taken};
 use super::read_buffer::ReadBuffer;
 use super::reply::Promise;
 use super::silence::Silence;
-use super::suspicion::{Prober, Suspicion};
+use super::suspicion::{ProbePace, Prober, Suspicion};
+use super::trickle::Trickle;
 use super::unit::{Lost, Progress, Unit};
 use super::write_buffer::WriteBuffer;
+use crate::cache::task::AbortOnDrop;
 use crate::command::{BlockTime, Command};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::resp::Decoder;
-use crate::value::Value;
+use crate::route::Suspicions;
+use crate::value::{ServerError, Value};
 
 /// No more commands are encoded while this many bytes wait for the socket: those that are not can still be
 /// withdrawn by their callers.
@@ -37,6 +43,9 @@ const READS: usize = 32;
 
 /// No more yields than this before a flush: commands without end must not keep the first ones waiting.
 const YIELDS: u8 = 4;
+
+/// A connection younger than this is not replaced for want of credentials: its successor would be no better off.
+const RETIRES_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Driver<IO> {
     io: IO,
@@ -71,6 +80,13 @@ pub(super) struct Driver<IO> {
     /// Set while the connection is suspect: nothing new is written then.
     suspicion: Option<Suspicion>,
     prober: Option<Prober>,
+    probe_pace: ProbePace,
+    suspicions: Option<Suspicions>,
+    trickle: Trickle,
+    fence: Fence,
+    since: Instant,
+    /// The task that renews the credentials.
+    _renewal: Option<AbortOnDrop>,
 }
 
 struct InFlight {
@@ -88,6 +104,8 @@ pub(super) const IN_FLIGHT: usize = size_of::<InFlight>();
 enum Due {
     /// Nobody's: it is to an `ASKING`, or to a `PING` of the driver's own.
     Nobody,
+    /// The renewal's: it is to an `AUTH`.
+    Credentials(Promise),
     One {
         promise: Promise,
         /// Its caller is prepared to hear nothing for longer than what makes others suspicious.
@@ -105,8 +123,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         queue: Arc<Queue>,
         decoder: Decoder,
         unread: BytesMut,
-        silence: Silence,
+        config: &Config,
         prober: Option<Prober>,
+        renewal: Option<AbortOnDrop>,
     ) -> Self {
         Self {
             io,
@@ -125,9 +144,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             is_blocked: false,
             begins: false,
             has_waited: false,
-            silence,
+            silence: Silence::new(config),
             suspicion: None,
             prober,
+            probe_pace: ProbePace::default(),
+            suspicions: config.suspicions.clone(),
+            trickle: Trickle::default(),
+            fence: Fence::default(),
+            since: Instant::now(),
+            _renewal: renewal,
         }
     }
 
@@ -188,13 +213,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let was_idle = self.in_flight.is_empty();
         let late = self.has_waited.then(Instant::now);
         let outcome = loop {
-            if self.write_buffer.len() >= WRITE_BUFFER {
+            if self.write_buffer.len() >= WRITE_BUFFER || self.fence.is_up() {
                 self.has_waited = true;
                 break Taken::Some;
             }
             let Some(entry) = self.taken.pop_front() else {
-                match self.queue.take(&mut self.taken, cx.waker()) {
+                let admits_credentials = self.fence.admits_credentials();
+                match (self.queue).take(&mut self.taken, cx.waker(), admits_credentials) {
                     Taken::Some => continue,
+                    Taken::Credentials => {
+                        self.encode_credentials();
+                        continue;
+                    }
                     outcome => {
                         self.has_waited = false;
                         break outcome;
@@ -235,10 +265,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         outcome
     }
 
+    fn encode_credentials(&mut self) {
+        let Some((command, promise)) = self.queue.take_credentials() else {
+            return;
+        };
+        if !promise.take() {
+            return;
+        }
+        let start = self.encoded;
+        let before = self.write_buffer.len();
+        self.write_buffer.encode_alone(&command);
+        self.encoded += (self.write_buffer.len() - before) as u64;
+        self.in_flight.push_back(InFlight {
+            due: Due::Credentials(promise),
+            start,
+            bytes: 0,
+        });
+        self.fence.raise();
+    }
+
     fn encode(&mut self, command: &Command, promise: Promise) -> Due {
         if command.is_exclusive() {
             // It may have opened a transaction, in which a command of the driver's own has no place.
             self.silence.bear_idleness();
+            self.fence.note(command);
         }
         let blocks = command.block_time() != BlockTime::NotBlocking;
         let may_be_silent = blocks || self.is_patient(command);
@@ -276,7 +326,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let mut is_blocking = false;
         for InFlight { due, .. } in &self.in_flight {
             match due {
-                Due::Nobody => {}
+                Due::Nobody | Due::Credentials(_) => {}
                 Due::One { promise, .. } if !promise.is_abandoned() => return false,
                 Due::One { blocks, .. } => {
                     is_due = true;
@@ -319,14 +369,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         for _ in 0..READS {
             match self.read_buffer.poll_read(cx, &mut self.io) {
                 Poll::Ready(Ok(0)) => return Err(self.closed_by_peer()),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(bytes)) => self.trickle.read(bytes),
                 Poll::Ready(Err(error)) => {
                     return Err(lost("reading from the connection failed", error));
                 }
                 Poll::Pending => return Ok(false),
             }
-            self.heard();
+            self.stirred();
             self.hand_out()?;
+            if self.trickle.take_progress() {
+                self.silence.restart();
+            }
         }
         Ok(true)
     }
@@ -334,18 +387,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     /// Decodes what was read, and gives each reply to whom it is for.
     fn hand_out(&mut self) -> Result<(), Error> {
         let mut released = (0, 0);
+        let mut has_replies = false;
         let outcome = loop {
             match self.read_buffer.decode() {
-                Ok(Some(Value::Push(_))) => tracing::trace!("push message ignored"),
+                Ok(Some(Value::Push(_))) => {
+                    if let Err(error) = self.trickle.pushed() {
+                        break Err(error);
+                    }
+                }
                 Ok(Some(value)) => {
                     let Some(InFlight { due, start, bytes }) = self.pop_written() else {
-                        break Err(Error::new(
-                            ErrorKind::Protocol,
-                            "the server sent a reply that no command asked for",
-                        ));
+                        break Err(unasked());
                     };
+                    has_replies = true;
+                    if (value.as_error()).is_some_and(ServerError::is_unauthenticated) {
+                        self.retire();
+                    }
                     match due {
                         Due::Nobody => {}
+                        Due::Credentials(promise) => {
+                            if let Err(error) = self.fence.lower(&value) {
+                                break Err(error);
+                            }
+                            promise.fulfil(Ok(value));
+                        }
                         Due::One { promise, .. } => {
                             self.answered += 1;
                             released.0 += 1;
@@ -369,6 +434,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                         }
                     }
                 }
+                // Whole, it would be the reply to what is asked meanwhile.
+                Ok(None) if !self.is_written() && self.read_buffer.has_begun_reply() => {
+                    break Err(unasked());
+                }
                 Ok(None) => break Ok(()),
                 Err(error) => {
                     break Err(Error::new(
@@ -382,7 +451,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         if released.0 > 0 {
             self.queue.release(released.0, released.1);
         }
+        if has_replies {
+            self.trickle.replied();
+        }
         outcome
+    }
+
+    /// Takes no more commands: the server no longer knows who we are. What was not sent is for another connection.
+    fn retire(&mut self) {
+        if self.since.elapsed() < RETIRES_AFTER {
+            return;
+        }
+        let error = Error::new(
+            ErrorKind::Connection,
+            "the server asks for credentials again, and the connection is replaced",
+        )
+        .with_node(self.queue.addr().clone());
+        let pending = self.queue.retire(error.clone());
+        for Entry { promise, .. } in self.taken.drain(..).chain(pending) {
+            promise.fulfil(Err(error.clone()));
+        }
     }
 
     /// Keeps a unit of which more replies are due.
@@ -393,8 +481,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
 
     /// The command that the next reply is for. One of which no byte is written cannot be.
     fn pop_written(&mut self) -> Option<InFlight> {
-        let first = self.in_flight.front()?;
-        (first.start < self.written).then(|| self.in_flight.pop_front())?
+        self.is_written().then(|| self.in_flight.pop_front())?
+    }
+
+    /// True if something is written that the next reply may be for.
+    fn is_written(&self) -> bool {
+        (self.in_flight.front()).is_some_and(|first| first.start < self.written)
     }
 
     fn closed_by_peer(&self) -> Error {
@@ -420,7 +512,8 @@ impl<IO> Driver<IO> {
         let pending = self.queue.close(lost.not_sent.clone());
         for InFlight { due, start, .. } in self.in_flight.drain(..) {
             match due {
-                Due::Nobody => {}
+                // Whom it concerns ends with us.
+                Due::Nobody | Due::Credentials(_) => {}
                 Due::One { promise, .. } => promise.fulfil(Err(lost.error(lost.is_written(start)))),
                 Due::Unit(unit) => unit.fail(&lost),
             }
@@ -465,6 +558,13 @@ impl<IO> Drop for Driver<IO> {
             "the connection was ended by a shutdown",
         ));
     }
+}
+
+fn unasked() -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        "the server sent a reply that no command asked for",
+    )
 }
 
 fn lost(what: &'static str, error: io::Error) -> Error {

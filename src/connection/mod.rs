@@ -19,6 +19,14 @@
 //! - A command whose deadline passed while it waited for its turn is not written.
 //! - Anything malformed ends the connection.
 //!
+//! # Credentials
+//!
+//! When [credentials change](crate::connect::CredentialsProvider) while the connection is in use, the new ones go out as
+//! `AUTH`, and nothing behind it until its reply has come. If the server answers a command with `NOAUTH`, as some do when
+//! what they were given has ended, the connection takes no more commands: those in flight get their replies, and those
+//! not yet written are [not sent](crate::Delivery::NotSent). So that a server which lets nobody in is not dialled
+//! without end, this is for connections older than a second.
+//!
 //! # Batches
 //!
 //! A [pipeline](crate::Command::pipeline) or a [transaction](crate::Command::transaction) is one call and one
@@ -81,19 +89,22 @@
 //!
 //! When the last handle is gone while a command blocks for nobody, the connection is closed at once, so that the server
 //! stops waiting; otherwise what is in flight is answered first. If the connection is suspect, or once it becomes so, it
-//! ends at once, and those who wait learn that their fate is [unknown](crate::Delivery::Unknown).
+//! ends when it has lasted twice as long, and those who wait learn that their fate is [unknown](crate::Delivery::Unknown).
 
 mod config;
 mod driver;
+mod fence;
 pub mod future;
 pub(crate) mod handshake;
 mod queue;
 mod read_buffer;
 mod refused;
+mod renewal;
 mod reply;
 mod silence;
 mod suspicion;
 mod transaction;
+mod trickle;
 mod unit;
 mod write_buffer;
 
@@ -112,9 +123,10 @@ use self::driver::Driver;
 use self::future::ResponseFuture;
 use self::queue::{Queue, State};
 pub(crate) use self::refused::{changes_state, check_part};
-use self::silence::Silence;
+pub(crate) use self::renewal::Renewal;
 pub(crate) use self::suspicion::Prober;
 use crate::addr::NodeAddr;
+use crate::cache::task::AbortOnDrop;
 use crate::command::Command;
 use crate::error::Error;
 use crate::resp::Decoder;
@@ -136,7 +148,7 @@ impl Connection {
     /// A connection over `io`, on which the handshake is done, and its driver task.
     ///
     /// `decoder` is the one the handshake was read with, and `unread` what it has not consumed. Without a prober, only
-    /// the stall timeout ends a silent connection.
+    /// the stall timeout ends a silent connection. `renewal` has asked for the credentials that were sent.
     ///
     /// # Panics
     ///
@@ -148,13 +160,25 @@ impl Connection {
         unread: BytesMut,
         config: &Config,
         prober: Option<Prober>,
+        renewal: Option<Renewal>,
     ) -> Self
     where
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let queue = Arc::new(Queue::new(addr, config));
-        let silence = Silence::new(config);
-        let driver = Driver::new(io, Arc::clone(&queue), decoder, unread, silence, prober);
+        let renewal = renewal.filter(Renewal::is_due_ever);
+        let renewal = renewal.map(|renewal| {
+            AbortOnDrop::new(config.lifecycle.spawn(renewal.run(Arc::clone(&queue))))
+        });
+        let driver = Driver::new(
+            io,
+            Arc::clone(&queue),
+            decoder,
+            unread,
+            config,
+            prober,
+            renewal,
+        );
         config.lifecycle.spawn(driver);
         Self {
             handle: Arc::new(Handle { queue }),

@@ -54,6 +54,8 @@ struct AtomicState(AtomicU8);
 
 struct Inner {
     pending: VecDeque<Entry>,
+    /// `AUTH`, on its way to the server ahead of everything. It counts for nothing.
+    credentials: Option<(Command, Promise)>,
     /// Commands queued or written and not yet answered.
     in_flight: usize,
     /// Their bytes.
@@ -73,6 +75,8 @@ struct Inner {
 pub(super) enum Taken {
     /// More commands.
     Some,
+    /// Credentials are to be [taken](Queue::take_credentials) first.
+    Credentials,
     /// None now; the driver will be woken.
     Nothing,
     /// None ever again.
@@ -89,6 +93,7 @@ impl Queue {
             room: Arc::new(Notify::new()),
             inner: Apart(Mutex::new(Inner {
                 pending: VecDeque::new(),
+                credentials: None,
                 in_flight: 0,
                 bytes: 0,
                 excess: 0,
@@ -156,9 +161,41 @@ impl Queue {
         Ok(reply)
     }
 
-    /// Moves all commands to `batch`, which is empty. Leaves the driver's waker where there are none.
-    pub(super) fn take(&self, batch: &mut VecDeque<Entry>, driver: &Waker) -> Taken {
+    /// Has credentials sent as soon as may be.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is finished.
+    pub(super) fn push_credentials(&self, command: Command) -> Result<Reply, Error> {
+        let (promise, reply) = reply::pair();
         let mut inner = self.inner.0.lock();
+        if let Some(error) = &inner.closed {
+            return Err(error.clone());
+        }
+        inner.credentials = Some((command, promise));
+        let driver = inner.driver.take();
+        drop(inner);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Ok(reply)
+    }
+
+    pub(super) fn take_credentials(&self) -> Option<(Command, Promise)> {
+        self.inner.0.lock().credentials.take()
+    }
+
+    /// Moves all commands to `batch`, which is empty. Leaves the driver's waker where there are none.
+    pub(super) fn take(
+        &self,
+        batch: &mut VecDeque<Entry>,
+        driver: &Waker,
+        admits_credentials: bool,
+    ) -> Taken {
+        let mut inner = self.inner.0.lock();
+        if inner.credentials.is_some() && admits_credentials && !inner.draining {
+            return Taken::Credentials;
+        }
         if !inner.pending.is_empty() {
             std::mem::swap(&mut inner.pending, batch);
             return Taken::Some;
@@ -227,6 +264,12 @@ impl Queue {
         if let Some(driver) = inner.driver.take() {
             driver.wake();
         }
+    }
+
+    /// Takes no more commands, for this reason. Those not taken are handed back; what is in flight is answered.
+    pub(super) fn retire(&self, error: Error) -> VecDeque<Entry> {
+        self.inner.0.lock().draining = true;
+        self.close(error)
     }
 
     /// Ends the connection: whoever asks from now on gets `error`. Commands not taken are handed back.

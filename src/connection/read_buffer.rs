@@ -49,6 +49,11 @@ impl ReadBuffer {
         self.bytes.is_empty()
     }
 
+    /// True if a part of a reply has arrived that is no push message.
+    pub(super) fn has_begun_reply(&self) -> bool {
+        self.decoder.has_begun_reply(&self.bytes)
+    }
+
     /// Takes one reply off the front.
     pub(super) fn decode(&mut self) -> Result<Option<Value>, ProtocolError> {
         self.decoder.decode(&mut self.bytes)

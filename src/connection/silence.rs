@@ -23,14 +23,16 @@ pub(super) struct Silence {
     stall_timeout: Option<Duration>,
     ping_interval: Option<Duration>,
     since: Instant,
+    /// The same for what is more than a byte now and then: what a stall is measured by.
+    fruitless_since: Instant,
     /// It was found suspicious, and goes on.
     is_suspect: bool,
     /// It has begun anew once because the timer was late.
     was_late: bool,
     /// `None` until something is waited for for the first time.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// What the timer was set for: where that is not what is waited for, it may be set too late.
-    set_for: Meaning,
+    /// The timer is not set for later than what is waited for while something is due.
+    is_near: bool,
 }
 
 /// What a silence means.
@@ -60,18 +62,30 @@ impl Silence {
             stall_timeout,
             ping_interval: measurable(config.ping_interval),
             since: now,
+            fruitless_since: now,
             is_suspect: false,
             was_late: false,
             sleep: None,
-            set_for: Meaning::Idle,
+            is_near: false,
         }
     }
 
     /// Notes that something happened: a silence begins anew.
     pub(super) fn restart(&mut self) {
+        self.stirred();
+        self.fruitless_since = self.since;
+    }
+
+    /// Notes that a byte came, which need not be one of an answer.
+    pub(super) fn stirred(&mut self) {
         self.since = Instant::now();
-        self.is_suspect = false;
         self.was_late = false;
+    }
+
+    /// Notes that it was not as bad as it seemed.
+    pub(super) fn trust(&mut self) {
+        self.is_suspect = false;
+        self.is_near = false;
     }
 
     /// Notes that what is due is overdue: from now on only a stall is waited for.
@@ -89,6 +103,16 @@ impl Silence {
         self.since.elapsed()
     }
 
+    /// How long no answer has come, nor much of one.
+    pub(super) fn fruitless(&self) -> Duration {
+        self.fruitless_since.elapsed()
+    }
+
+    /// How long it takes to be suspicious.
+    pub(super) fn patience(&self) -> Duration {
+        self.suspect_after.unwrap_or_default()
+    }
+
     /// True if it has lasted twice as long as it takes to be suspicious.
     pub(super) fn is_twice_suspicious(&self) -> bool {
         let suspect_after = self.suspect_after.unwrap_or_default();
@@ -104,45 +128,58 @@ impl Silence {
 
     /// Ready once the silence means something: to be asked again after it was said what follows from that.
     pub(super) fn poll_meaning(&mut self, cx: &mut Context<'_>, is_due: bool) -> Poll<Meaning> {
-        let Some((time, meaning)) = self.next(is_due) else {
-            return Poll::Pending;
-        };
+        // Most of all times there is nothing else to see.
+        if let Some(sleep) = &mut self.sleep
+            && (self.is_near || !is_due)
+        {
+            ready!(sleep.as_mut().poll(cx));
+        }
         loop {
-            let Some(sleep) = &mut self.sleep else {
-                let sleep = tokio::time::sleep_until(self.since + time);
-                self.sleep = Some(Box::pin(sleep));
-                self.set_for = meaning;
-                continue;
+            let Some((since, time, meaning)) = self.next(is_due) else {
+                return Poll::Pending;
             };
-            if is_due && self.set_for != meaning {
-                if sleep.deadline() > self.since + time {
-                    sleep.as_mut().reset(self.since + time);
-                }
-                self.set_for = meaning;
+            let end = since + time;
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+            if is_due && !self.is_near && sleep.deadline() > end {
+                sleep.as_mut().reset(end);
             }
+            self.is_near |= is_due;
             ready!(sleep.as_mut().poll(cx));
             let now = Instant::now();
-            if now < self.since + time {
-                sleep.as_mut().reset(self.since + time);
-                self.set_for = meaning;
+            if now < end {
+                sleep.as_mut().reset(end);
+                self.is_near = is_due;
                 continue;
             }
             let late = now.saturating_duration_since(sleep.deadline());
             if is_due && late > LATE.max(time / 4) && !self.was_late {
                 self.was_late = true;
-                self.since = now.checked_sub(time - time / 4).unwrap_or(now);
+                // A quarter of its time is left to each.
+                let anew = |since: Instant, time: Option<Duration>| {
+                    let passed = time.unwrap_or_default().mul_f64(0.75);
+                    since.max(now.checked_sub(passed).unwrap_or(now))
+                };
+                self.since = anew(self.since, self.suspect_after);
+                self.fruitless_since = anew(self.fruitless_since, self.stall_timeout);
                 continue;
             }
             return Poll::Ready(meaning);
         }
     }
 
-    /// After how long it means something, and what.
-    fn next(&self, is_due: bool) -> Option<(Duration, Meaning)> {
-        match self.suspect_after {
-            _ if !is_due => self.ping_interval.map(|time| (time, Meaning::Idle)),
-            Some(time) if !self.is_suspect => Some((time, Meaning::Suspicious)),
-            _ => self.stall_timeout.map(|time| (time, Meaning::Stalled)),
+    /// What it means next, how long it takes for that, and since when.
+    fn next(&self, is_due: bool) -> Option<(Instant, Duration, Meaning)> {
+        if !is_due {
+            return (self.ping_interval).map(|time| (self.since, time, Meaning::Idle));
         }
+        let suspicious = (self.suspect_after)
+            .filter(|_| !self.is_suspect)
+            .map(|time| (self.since, time, Meaning::Suspicious));
+        let stalled =
+            (self.stall_timeout).map(|time| (self.fruitless_since, time, Meaning::Stalled));
+        let ends = |(since, time, _): &(Instant, Duration, _)| *since + *time;
+        suspicious.into_iter().chain(stalled).min_by_key(ends)
     }
 }

@@ -108,6 +108,15 @@ impl Decoder {
         self.needed
     }
 
+    /// True if a reply other than a push is under way, of which `buf` holds what was not yet taken off it.
+    pub(crate) fn has_begun_reply(&self, buf: &[u8]) -> bool {
+        match (self.stack.outermost_is_push(), self.state) {
+            (Some(is_push), _) => !is_push,
+            (None, State::Payload { .. }) => true,
+            (None, State::Line { .. }) => buf.first().is_some_and(|first| *first != b'>'),
+        }
+    }
+
     fn advance(&mut self, buf: &mut BytesMut) -> Result<Option<Value>, Reason> {
         loop {
             let step = match self.state {
@@ -132,7 +141,7 @@ impl Decoder {
         if let Some(Whole { header, len }) = Whole::find(buf)
             && len <= self.limits.max_bulk_len
         {
-            self.stack.admit(b'$')?;
+            self.stack.admit(b'$', self.offset + len as u64)?;
             self.state = State::Line { scanned: 0 };
             let text = self.take_whole(header, len, buf);
             return Ok(Step::Value(Value::BulkString(text)));
@@ -161,7 +170,7 @@ impl Decoder {
         if buf[end - 1] != b'\r' {
             return Err(Reason::BareLineFeed);
         }
-        self.stack.admit(type_byte)?;
+        self.stack.admit(type_byte, self.offset)?;
 
         self.state = State::Line { scanned: 0 };
         match type_byte {
@@ -247,6 +256,8 @@ impl Decoder {
         if len > self.limits.max_bulk_len {
             return Err(Reason::BulkTooLong(self.limits.max_bulk_len));
         }
+        self.stack
+            .announce(self.offset.saturating_add(len as u64))?;
         self.state = State::Payload { kind, len };
         Ok(Step::Header)
     }

@@ -32,6 +32,7 @@ pub(super) enum Reason {
     BulkTooLong(usize),
     TooManyElements(usize),
     TooDeep(usize),
+    ReplyTooLong(usize),
 }
 
 impl ProtocolError {
@@ -68,6 +69,7 @@ impl fmt::Display for ProtocolError {
             Reason::BulkTooLong(max) => write!(f, "a string of more than {max} bytes"),
             Reason::TooManyElements(max) => write!(f, "a reply of more than {max} elements"),
             Reason::TooDeep(max) => write!(f, "a reply nested more than {max} deep"),
+            Reason::ReplyTooLong(max) => write!(f, "a reply of more than {max} bytes"),
         }?;
         write!(
             f,

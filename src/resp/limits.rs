@@ -4,14 +4,15 @@
 ///
 /// The defaults accept all that a server with its default settings sends, within reason.
 ///
-/// The length of a reply as a whole is not limited: what the decoder holds is in proportion to the bytes that
-/// have arrived, and never to what a header promises.
+/// What the decoder holds is in proportion to the bytes that have arrived, up to 30 times as much where they are many
+/// short values, and never to what a header promises.
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub(super) max_depth: usize,
     pub(super) max_bulk_len: usize,
     pub(super) max_elements: usize,
     pub(super) max_line_len: usize,
+    pub(super) max_reply_len: usize,
 }
 
 /// Values are dropped, compared and converted recursively: this depth fits every thread's stack.
@@ -28,6 +29,7 @@ impl Default for Limits {
             max_bulk_len: 512 * 1024 * 1024,
             max_elements: 16 * 1024 * 1024,
             max_line_len: 64 * 1024,
+            max_reply_len: 1024 * 1024 * 1024,
         }
     }
 }
@@ -64,6 +66,14 @@ impl Limits {
     #[must_use]
     pub fn max_line_len(mut self, bytes: usize) -> Self {
         self.max_line_len = bytes.max(LEAST_LINE_LEN);
+        self
+    }
+
+    /// The length of an array, set, map or push as a whole, with all that is in it, in bytes on the wire. 1 GiB unless
+    /// set: twice the longest string.
+    #[must_use]
+    pub fn max_reply_len(mut self, bytes: usize) -> Self {
+        self.max_reply_len = bytes;
         self
     }
 }

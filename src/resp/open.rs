@@ -112,6 +112,16 @@ impl Open {
         admitted.then_some(()).ok_or(Reason::Misplaced)
     }
 
+    pub(super) fn is_push(&self) -> bool {
+        matches!(
+            self,
+            Self::Items {
+                kind: Aggregate::Push,
+                ..
+            }
+        )
+    }
+
     pub(super) fn is_streamed(&self) -> bool {
         match self {
             Self::Items { due, .. } | Self::Pairs { due, .. } => *due == Due::Streamed,

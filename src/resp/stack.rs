@@ -11,8 +11,11 @@ pub(super) struct Stack {
     open: Vec<Open>,
     /// How many elements of the reply have been promised, or have arrived unpromised.
     elements: usize,
+    /// How far in the stream the reply under way may reach, if it is more than one string.
+    end: u64,
     max_depth: usize,
     max_elements: usize,
+    max_reply_len: usize,
 }
 
 /// The bytes of the shortest value: `_`, CR, LF.
@@ -27,8 +30,10 @@ impl Stack {
         Self {
             open: Vec::new(),
             elements: 0,
+            end: 0,
             max_depth: limits.max_depth,
             max_elements: limits.max_elements,
+            max_reply_len: limits.max_reply_len,
         }
     }
 
@@ -37,15 +42,22 @@ impl Stack {
         self.open.is_empty()
     }
 
+    /// Whether the reply under way is a push; `None` if nothing is open.
+    pub(super) fn outermost_is_push(&self) -> Option<bool> {
+        self.open.first().map(Open::is_push)
+    }
+
     pub(super) fn clear(&mut self) {
         self.open = Vec::new();
     }
 
-    /// Checks that a line of this type may stand here, and counts what it adds to a streamed aggregate.
-    pub(super) fn admit(&mut self, type_byte: u8) -> Result<(), Reason> {
+    /// Checks that a line of this type may stand here, and counts what it adds to a streamed aggregate. `offset` is its
+    /// place in the stream, or the end of its string where that is known.
+    pub(super) fn admit(&mut self, type_byte: u8, offset: u64) -> Result<(), Reason> {
         let Some(innermost) = self.open.last() else {
             // A reply begins.
             self.elements = 0;
+            self.end = offset.saturating_add(self.max_reply_len as u64);
             return match type_byte {
                 b';' | b'.' => Err(Reason::Misplaced),
                 _ => Ok(()),
@@ -54,6 +66,21 @@ impl Stack {
         innermost.admit(type_byte)?;
         if innermost.is_streamed() && type_byte != b'.' {
             self.count(1)?;
+        }
+        self.reach(offset)
+    }
+
+    /// Checks that a string may reach up to this place in the stream. A reply that is one string has a limit of its own.
+    pub(super) fn announce(&self, end: u64) -> Result<(), Reason> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.reach(end)
+    }
+
+    fn reach(&self, end: u64) -> Result<(), Reason> {
+        if end > self.end {
+            return Err(Reason::ReplyTooLong(self.max_reply_len));
         }
         Ok(())
     }

@@ -26,6 +26,11 @@ impl ServerError {
         std::str::from_utf8(&self.line[..end]).unwrap_or_default()
     }
 
+    /// True if this text is part of it.
+    pub(crate) fn repeats(&self, text: &str) -> bool {
+        !text.is_empty() && memchr::memmem::find(&self.line, text.as_bytes()).is_some()
+    }
+
     /// True if a server refused a command that it, or another node, will serve later.
     pub(crate) fn is_unready(&self) -> bool {
         let is_not_yet = matches!(
@@ -38,6 +43,11 @@ impl ServerError {
     /// True if a server refused a command because it is for another one.
     pub(crate) fn is_misdirected(&self) -> bool {
         matches!(self.code(), "MOVED" | "ASK" | "READONLY")
+    }
+
+    /// True if a server no longer knows who is at the other end of the connection.
+    pub(crate) fn is_unauthenticated(&self) -> bool {
+        self.code() == "NOAUTH" && self.delivery() == Delivery::NotApplied
     }
 
     /// True if a node let go of a client that blocked on it because it lost its role. An operator's `CLIENT UNBLOCK` has
@@ -76,15 +86,19 @@ impl ServerError {
 
 impl std::error::Error for ServerError {}
 
+/// No more of an error than this many bytes is for people to read, and for logs to hold.
+const SHOWN: usize = 1024;
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Servers repeat the first arguments of a command they do not know: a value, perhaps.
-        let text = String::from_utf8_lossy(&self.line);
-        f.write_str(
-            text.split(", with args beginning with:")
-                .next()
-                .unwrap_or_default(),
-        )
+        let text = String::from_utf8_lossy(&self.line[..self.line.len().min(SHOWN)]);
+        let (text, is_whole) = match text.split_once(", with args beginning with:") {
+            Some((text, _)) => (text, true),
+            None => (&*text, self.line.len() <= SHOWN),
+        };
+        f.write_str(text)?;
+        f.write_str(if is_whole { "" } else { "..." })
     }
 }
 
@@ -115,6 +129,13 @@ mod tests {
         );
         assert_eq!(error.to_string(), "ERR unknown command 'SETT'");
         assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn an_error_without_end_is_not_shown_in_full() {
+        let error = ServerError::new(vec![b'x'; 1024 * 1024]);
+        assert_eq!(error.to_string().len(), SHOWN + 3);
+        assert!(format!("{error:?}").len() < 2 * SHOWN);
     }
 
     #[test]

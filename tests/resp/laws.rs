@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn any_bytes_decode_the_same_in_any_pieces(bytes in stream(), size in 1_usize..16) {
-        let limits = || Limits::default().max_depth(4).max_elements(64).max_bulk_len(64).max_line_len(64);
+        let limits = || Limits::default().max_depth(4).max_elements(64).max_bulk_len(64).max_line_len(64).max_reply_len(48);
         prop_assert_eq!(feed(bytes.chunks(size), limits()), feed([&bytes[..]], limits()));
     }
 }

@@ -74,6 +74,29 @@ fn each_limit_is_the_last_value_that_is_accepted() {
         );
     }
 
+    let reply = || Limits::default().max_reply_len(16);
+    for bytes in [
+        "*2\r\n+hello\r\n+a\r\n",
+        "*2\r\n$3\r\nabc\r\n:1\r\n",
+        "$20\r\nby itself, a string \r\n",
+    ] {
+        let twice = bytes.repeat(2);
+        assert_eq!(error_within(twice, reply()), None, "{bytes:?}");
+    }
+    for bytes in [
+        "*3\r\n+hello\r\n+hello\r\n:1\r\n",
+        "*2\r\n$13\r\nabcdefghijklm\r\n",
+        "*2\r\n$13\r\n",
+        "*?\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
+        "%1\r\n*2\r\n+key\r\n+value\r\n:1\r\n",
+    ] {
+        let message = error_within(bytes, reply()).unwrap();
+        assert!(
+            message.starts_with("a reply of more than 16 bytes"),
+            "{message}"
+        );
+    }
+
     let line = || Limits::default().max_line_len(23);
     assert_eq!(error_within(format!("+{:20}\r\n", ""), line()), None);
     for bytes in [format!("+{:21}\r\n", ""), format!("+{:22}", "")] {
@@ -146,4 +169,44 @@ fn what_has_been_decoded_is_not_kept_in_the_buffer() {
         assert!(buf.len() < b"*1000\r\n".len(), "{buf:?}");
     }
     assert_eq!(replies, 1);
+}
+
+#[test]
+fn memory_stays_in_proportion_to_what_has_arrived() {
+    const ARRIVED: usize = 1024 * 1024;
+    for (begin, repeated) in [
+        ("", "*16777216\r\n"),
+        ("*16777216\r\n", "_\r\n"),
+        ("*?\r\n", "_\r\n"),
+        ("*4194304\r\n", "*1\r\n_\r\n"),
+        ("*4194304\r\n", "%1\r\n_\r\n_\r\n"),
+        ("*?\r\n", "|1\r\n_\r\n_\r\n_\r\n"),
+        ("", "|1\r\n+a\r\n+a\r\n"),
+        ("|4194304\r\n", "_\r\n"),
+        ("$?\r\n", ";1\r\na\r\n"),
+        ("$536870912\r\n", "x"),
+        ("*2\r\n$536870912\r\n", "x"),
+        ("!536870912\r\n", "x"),
+        ("+", "x"),
+        ("-", "x"),
+        ("(", "1"),
+        (">16777216\r\n", "_\r\n"),
+    ] {
+        let piece = repeated.repeat(1 + 16 * 1024 / repeated.len());
+        let allocated = allocation_counter::measure(|| {
+            let mut decoder = Decoder::new(Limits::default());
+            let mut buf = BytesMut::from(begin);
+            let mut arrived = 0;
+            while arrived < ARRIVED && decoder.decode(&mut buf).is_ok() {
+                buf.reserve(decoder.bytes_needed().max(piece.len()));
+                buf.extend_from_slice(piece.as_bytes());
+                arrived += piece.len();
+            }
+        });
+        let bound = 32 * ARRIVED as u64;
+        assert!(
+            allocated.bytes_max < bound,
+            "{begin:?} {repeated:?}: {allocated:?}"
+        );
+    }
 }

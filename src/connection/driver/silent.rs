@@ -2,9 +2,11 @@
 
 use std::task::{Context, Poll, ready};
 
+use tokio::time::Instant;
+
 use super::{Driver, Due, InFlight};
 use crate::connection::silence::Meaning;
-use crate::connection::suspicion::Suspicion;
+use crate::connection::suspicion::{Report, Suspicion};
 use crate::error::{Error, ErrorKind};
 
 impl<IO> Driver<IO> {
@@ -13,7 +15,9 @@ impl<IO> Driver<IO> {
     /// Asked only after the socket was looked at: what waited there while this process did not run counts as heard.
     pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         loop {
-            if let Poll::Ready(error) = self.poll_suspicion(cx) {
+            if self.suspicion.is_some()
+                && let Poll::Ready(error) = self.poll_suspicion(cx)
+            {
                 return Poll::Ready(error);
             }
             let is_due = !self.in_flight.is_empty();
@@ -27,7 +31,7 @@ impl<IO> Driver<IO> {
                 // Its caller still waits for it.
                 Meaning::Suspicious | Meaning::Stalled if self.is_excused() => self.heard(),
                 Meaning::Suspicious => self.suspect(),
-                Meaning::Stalled => return Poll::Ready(self.silent("")),
+                Meaning::Stalled => return Poll::Ready(self.stalled()),
             }
         }
     }
@@ -35,10 +39,14 @@ impl<IO> Driver<IO> {
     /// While the connection is suspect, ready once it need not be waited for.
     fn poll_suspicion(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         loop {
+            let is_waited_for = self.is_waited_for();
             let Some(suspicion) = &mut self.suspicion else {
                 return Poll::Pending;
             };
-            if self.queue.is_let_go(cx.waker()) {
+            // Who waits has as long as with handles left.
+            if self.queue.is_let_go(cx.waker())
+                && (!is_waited_for || suspicion.poll_patience(cx).is_ready())
+            {
                 return Poll::Ready(Error::new(
                     ErrorKind::Connection,
                     format!(
@@ -49,24 +57,45 @@ impl<IO> Driver<IO> {
             }
             ready!(suspicion.poll_disproved(cx));
             // Who waits for what is slow on one connection only, as while writes are paused, may do so for longer.
-            if !self.is_waited_for() || self.silence.is_twice_suspicious() {
-                return Poll::Ready(self.silent(", and the node answers on a new connection"));
+            if !is_waited_for || self.silence.is_twice_suspicious() {
+                return Poll::Ready(self.silent());
             }
         }
     }
 
-    /// Takes note that the peer is there.
+    /// Takes note that the peer does what it should.
     pub(super) fn heard(&mut self) {
+        self.stirred();
         self.silence.restart();
-        if self.suspicion.take().is_some() {
-            self.queue.set_suspect(false);
-            self.trace("the connection is no longer suspect");
+    }
+
+    /// Takes note that the peer is there.
+    pub(super) fn stirred(&mut self) {
+        self.silence.stirred();
+        if self.suspicion.is_some() {
+            self.trust();
         }
+    }
+
+    #[cold]
+    fn trust(&mut self) {
+        self.suspicion = None;
+        self.silence.trust();
+        self.queue.set_suspect(false);
+        self.trace("the connection is no longer suspect");
     }
 
     fn suspect(&mut self) {
         self.silence.suspect();
-        self.suspicion = Some(Suspicion::new(self.prober.as_ref()));
+        let report = self.suspicions.as_ref();
+        let report = report.map(|to| Report::new(to, self.queue.addr()));
+        let start = self.probe_pace.take(Instant::now());
+        self.suspicion = Some(Suspicion::new(
+            self.prober.as_ref(),
+            start,
+            self.silence.patience(),
+            report,
+        ));
         self.has_waited = true;
         self.queue.set_suspect(true);
         self.trace("the connection is suspect: nothing arrives although replies are due");
@@ -90,7 +119,7 @@ impl<IO> Driver<IO> {
     fn is_excused(&self) -> bool {
         let first = self.in_flight.front();
         first.is_some_and(|first| match &first.due {
-            Due::Nobody => false,
+            Due::Nobody | Due::Credentials(_) => false,
             Due::One {
                 promise,
                 may_be_silent,
@@ -104,19 +133,28 @@ impl<IO> Driver<IO> {
     fn is_waited_for(&self) -> bool {
         let first = self.in_flight.front();
         first.is_some_and(|first| match &first.due {
-            Due::Nobody => false,
+            Due::Nobody | Due::Credentials(_) => false,
             Due::One { promise, .. } => !promise.is_abandoned(),
             Due::Unit(unit) => unit.is_waited_for(),
         })
     }
 
-    fn silent(&self, why: &str) -> Error {
+    fn silent(&self) -> Error {
         let elapsed = self.silence.elapsed();
         Error::new(
             ErrorKind::Timeout,
             format!(
-                "nothing arrived on the connection for {elapsed:?} although replies were due{why}"
+                "nothing arrived on the connection for {elapsed:?} although replies were due, and the node answers on a new \
+                 connection"
             ),
+        )
+    }
+
+    fn stalled(&self) -> Error {
+        let elapsed = self.silence.fruitless();
+        Error::new(
+            ErrorKind::Timeout,
+            format!("no reply arrived on the connection for {elapsed:?} although replies were due"),
         )
     }
 

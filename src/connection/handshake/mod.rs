@@ -268,14 +268,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Handshake<'_, IO> {
             // No code of its own before Redis 6, nor for a password that the server does not want.
             _ => matches!(step, Step::Auth) && !shuts_out(error),
         };
-        let mut text = error.to_string();
-        // Servers do not repeat a password, but something between us may, in words of its own.
-        if error.code() == "ERR"
-            && !shuts_out(error)
-            && credentials.is_some_and(|it| text.contains(it.password()))
-        {
-            text = "its reason is not shown, since it repeats the password".to_owned();
-        }
+        let text = without_password(error, credentials);
         if is_about_credentials {
             let message = format!("the server refused the user or the password: {text}");
             Error::new(ErrorKind::Authentication, message)
@@ -305,6 +298,17 @@ impl fmt::Display for Step {
             Self::Client => "CLIENT",
         })
     }
+}
+
+/// What the server says of a refusal.
+pub(super) fn without_password(error: &ServerError, credentials: Option<&Credentials>) -> String {
+    // Servers do not repeat a password, but something between us may, in words of its own. Looked for in all that was
+    // said, of which only the beginning is shown.
+    let is_known = shuts_out(error) && error.code() != "DENIED";
+    if !is_known && credentials.is_some_and(|it| error.repeats(it.password())) {
+        return "its reason is not shown, since it repeats the password".to_owned();
+    }
+    error.to_string()
 }
 
 /// The protocol version that the reply to `HELLO` says is spoken from now on.

@@ -186,6 +186,77 @@ async fn a_reply_that_comes_before_its_command_is_not_given_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reply_that_begins_before_its_command_is_not_given_to_it() {
+    for begun in ["$", "+STR", "$5\r\nst", "*2\r\n:1\r\n"] {
+        let (connection, mut peer) = connect();
+        peer.write_all(begun.as_bytes()).await.expect("open");
+        settle().await;
+        assert!(connection.is_closed(), "{begun:?}");
+    }
+    // A push may begin whenever it likes.
+    let (mut connection, mut peer) = connect();
+    peer.write_all(b">2\r\n$1\r\na\r\n$10\r\nab")
+        .await
+        .expect("open");
+    settle().await;
+    let call = connection.call(get("k").0);
+    expect(&mut peer, &get("k").1).await;
+    peer.write_all(b"cdefghij\r\n$1\r\nv\r\n")
+        .await
+        .expect("open");
+    assert_eq!(call.await.expect("a reply"), bulk("v"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_now_and_then_or_pushes_without_a_reply_are_a_stall() {
+    for (begin, drip, seconds) in [
+        ("$1000000\r\n", "x", 3..=3),
+        ("*1000000\r\n", ":1\r\n", 3..=3),
+        ("", ">1\r\n+x\r\n", 3..=3),
+        // As much as this is a slow way, and not a slow drip.
+        ("$1000000\r\n", &*"x".repeat(400), 60..=60),
+    ] {
+        let config = Config::default().stall_timeout(Duration::from_secs(3));
+        let (mut connection, mut peer) = connect_with(config, 1024 * 1024);
+        let start = Instant::now();
+        let call = task::spawn(connection.call(get("k").0));
+        expect(&mut peer, &get("k").1).await;
+        peer.write_all(begin.as_bytes()).await.expect("open");
+        while !connection.is_closed() && start.elapsed().as_secs() < 60 {
+            peer.write_all(drip.as_bytes()).await.expect("open");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let took = start.elapsed().as_secs();
+        assert!(seconds.contains(&took), "{begin:?} {drip:.9}: {took}");
+        drop(call);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_replies_now_and_then_are_no_stall() {
+    let config = Config::default().stall_timeout(Duration::from_secs(3));
+    let (mut connection, mut peer) = connect_with(config, 1024);
+    let calls: Vec<_> = (0..20).map(|_| connection.call(get("k").0)).collect();
+    settle().await;
+    for call in calls {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        peer.write_all(b"$1\r\nv\r\n").await.expect("open");
+        assert_eq!(call.await.expect("a reply"), bulk("v"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pushes_without_end_end_an_idle_connection() {
+    let (connection, mut peer) = connect();
+    let pushes = b">0\r\n".repeat(16 * 1024);
+    for _ in 0..65 {
+        let _ = peer.write_all(&pushes).await;
+    }
+    settle().await;
+    assert!(connection.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_a_large_command_slowly_is_not_stalled() {
     let config = Config::default().stall_timeout(Duration::from_secs(3));
     let (mut connection, mut peer) = connect_with(config, 1024);

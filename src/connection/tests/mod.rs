@@ -16,6 +16,7 @@ mod hostile;
 mod ping;
 #[cfg(feature = "testing")]
 mod real;
+mod renewal;
 #[cfg(feature = "testing")]
 mod silent_servers;
 mod starvation;
@@ -36,7 +37,7 @@ where
 {
     let addr = NodeAddr::new("10.0.0.1", 7000);
     let decoder = Decoder::new(Limits::default());
-    Connection::new(io, addr, decoder, BytesMut::new(), config, prober)
+    Connection::new(io, addr, decoder, BytesMut::new(), config, prober, None)
 }
 
 fn connect_with(config: Config, pipe: usize) -> (Connection, DuplexStream) {

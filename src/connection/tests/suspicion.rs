@@ -340,11 +340,11 @@ async fn a_node_that_does_not_answer_is_probed_once_until_the_stall_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_probe_ends_with_the_suspicion() {
+async fn the_probe_ends_with_the_suspicion_and_the_next_one_does_not_follow_closely() {
     let mut scene = Scene::new(Node::Hangs);
-    for round in 1..=3 {
+    for alive in [1, 0, 0] {
         let call = scene.silence(SUSPECT_AFTER + MS).await;
-        assert_eq!((scene.begun(), scene.alive()), (round, 1));
+        assert_eq!((scene.begun(), scene.alive()), (1, alive));
         scene.peer.write_all(b"$1\r\nv\r\n").await.expect("open");
         call.await.expect("a reply");
         settle().await;
@@ -395,7 +395,8 @@ async fn a_suspect_connection_ends_with_its_last_handle() {
             "{error}"
         );
     }
-    assert_eq!(start.elapsed(), Duration::ZERO);
+    // Twice the time in all.
+    assert!(start.elapsed() <= SUSPECT_AFTER, "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,7 +411,7 @@ async fn a_connection_without_handles_ends_once_it_is_suspect() {
         (error.kind(), error.delivery()),
         (ErrorKind::Connection, Delivery::Unknown)
     );
-    assert_eq!(start.elapsed().as_millis(), SUSPECT_AFTER.as_millis());
+    assert_eq!(start.elapsed().as_millis(), 2 * SUSPECT_AFTER.as_millis());
 }
 
 #[tokio::test(start_paused = true)]
