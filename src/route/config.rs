@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::current::NodeSet;
+use super::suspicions::Suspicions;
 use crate::addr::NodeAddr;
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
@@ -38,6 +39,7 @@ pub(super) struct Config {
     pub(super) addr_map: AddrMap,
     pub(super) counters: Counters,
     pub(super) lifecycle: Lifecycle,
+    pub(super) suspicions: Suspicions,
     pub(super) nodes: watch::Sender<NodeSet>,
     pub(super) changes: watch::Sender<u64>,
 }
@@ -55,6 +57,7 @@ impl Config {
             addr_map: AddrMap::default(),
             counters: Counters::new(),
             lifecycle: Lifecycle::new(),
+            suspicions: Suspicions::default(),
             nodes: watch::Sender::new(NodeSet::default()),
             changes: watch::Sender::new(0),
         }

@@ -52,8 +52,9 @@ impl Evidence {
                 None if is_connecting => Self::Failure,
                 _ => Self::Timeout { is_connecting },
             },
-            ErrorKind::Connect | ErrorKind::Connection | ErrorKind::Unavailable => Self::Failure,
-            ErrorKind::Authentication => Self::Change,
+            ErrorKind::Connect | ErrorKind::Connection => Self::Failure,
+            // A node that is merely full is not ready either; a silent one shows itself otherwise, too.
+            ErrorKind::Authentication | ErrorKind::Unavailable => Self::Change,
             ErrorKind::Shutdown => Self::None,
             // The node is not to blame for these.
             ErrorKind::Overloaded | ErrorKind::Config | ErrorKind::InvalidCommand
@@ -268,7 +269,7 @@ mod tests {
         };
         for (kind, overdue, is_connecting, evidence) in [
             (ErrorKind::Connection, None, false, Evidence::Failure),
-            (ErrorKind::Unavailable, None, false, Evidence::Failure),
+            (ErrorKind::Unavailable, None, false, Evidence::Change),
             (ErrorKind::Connect, None, true, Evidence::Failure),
             (ErrorKind::Other, None, true, Evidence::Failure),
             (ErrorKind::Other, None, false, Evidence::None),

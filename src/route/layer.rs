@@ -9,11 +9,13 @@ use tower::Layer;
 
 use super::Route;
 use super::config::{Config, Discovery};
+use super::suspicions::Suspicions;
 use crate::addr::NodeAddr;
 use crate::connect::ConnectUrl;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Counters;
+use crate::topology::AddrMap;
 
 /// Makes a [`Route`] of a make-service of nodes.
 ///
@@ -134,13 +136,15 @@ impl RouteLayer {
     /// command with an error of kind [`ErrorKind::Topology`] that names the address. It is for clients that must not be
     /// led out of their network by whoever controls a node.
     #[must_use]
-    pub fn allow_addrs(
-        mut self,
-        allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        let seeds = self.config.seeds.clone().unwrap_or_default();
-        let allows = move |addr: &NodeAddr| seeds.contains(addr) || allows(addr);
-        self.config.addr_map = self.config.addr_map.allowing(allows);
+    pub fn allow_addrs(self, allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static) -> Self {
+        let map = self.config.addr_map.clone().allowing(allows);
+        self.with_addr_map(map)
+    }
+
+    /// What [`map_addr`](Self::map_addr) and [`allow_addrs`](Self::allow_addrs) set.
+    pub(crate) fn with_addr_map(mut self, map: AddrMap) -> Self {
+        let seeds = self.config.seeds.as_deref().unwrap_or_default();
+        self.config.addr_map = map.with_seeds(seeds);
         self
     }
 
@@ -156,6 +160,13 @@ impl RouteLayer {
     pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
         self.config.lifecycle = lifecycle.clone();
         self
+    }
+
+    /// Where others tell of nodes that do not answer, though no command has failed yet: a
+    /// [`Connector`](crate::Connector::suspicions) of connections on which nothing arrives, or an application of what it
+    /// knows from elsewhere.
+    pub fn suspicions(&self) -> Suspicions {
+        self.config.suspicions.clone()
     }
 
     /// The addresses of the cluster's nodes, told whenever they change; empty before the first discovery.

@@ -121,6 +121,7 @@ mod make;
 mod refresh;
 mod replies;
 mod shared;
+mod suspicions;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -137,6 +138,7 @@ use self::future::ResponseFuture;
 pub use self::layer::RouteLayer;
 pub use self::make::MakeNode;
 use self::shared::Handle;
+pub use self::suspicions::Suspicions;
 use crate::command::Command;
 use crate::error::Error;
 use crate::topology::Topology;

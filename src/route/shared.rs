@@ -78,6 +78,15 @@ impl Shared {
         &self.doubts
     }
 
+    /// Takes note of what others have noticed. True if it is anything.
+    pub(super) fn heed_suspicions(&self) -> bool {
+        let told = self.config.suspicions.take();
+        for addr in told.iter().filter(|addr| self.current.is_primary(addr)) {
+            self.doubts.failed(addr, Instant::now());
+        }
+        !told.is_empty()
+    }
+
     /// Signalled when there is reason for a refresh.
     pub(super) fn wanted(&self) -> &Notify {
         &self.wanted

@@ -13,9 +13,15 @@ const MAX_HOST_LEN: usize = 255;
 /// and which of them may be dialled.
 #[derive(Clone, Default)]
 pub(crate) struct AddrMap {
-    map: Option<Arc<dyn Fn(NodeAddr) -> NodeAddr + Send + Sync>>,
-    allows: Option<Arc<dyn Fn(&NodeAddr) -> bool + Send + Sync>>,
+    map: Option<Arc<Translation>>,
+    allows: Option<Arc<Restriction>>,
+    /// Allowed in any case.
+    seeds: Arc<[NodeAddr]>,
 }
+
+type Translation = dyn Fn(NodeAddr) -> NodeAddr + Send + Sync;
+
+type Restriction = dyn Fn(&NodeAddr) -> bool + Send + Sync;
 
 impl AddrMap {
     pub(crate) fn mapping(
@@ -31,6 +37,11 @@ impl AddrMap {
         allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.allows = Some(Arc::new(allows));
+        self
+    }
+
+    pub(crate) fn with_seeds(mut self, seeds: &[NodeAddr]) -> Self {
+        self.seeds = seeds.into();
         self
     }
 
@@ -102,7 +113,7 @@ impl Announced<'_> {
             .map
             .allows
             .as_ref()
-            .is_some_and(|allows| !allows(&addr))
+            .is_some_and(|allows| !allows(&addr) && !self.map.seeds.contains(&addr))
         {
             // For the error, should one be due; the first will do.
             let _ = self.refused.set(addr);

@@ -7,11 +7,15 @@ use super::{NO_SHARD, Shard, Topology};
 use crate::addr::NodeAddr;
 use crate::command::Slot;
 
+/// More nodes than this cannot be right, all shards together: thirty times what servers recommend.
+pub(super) const MAX_NODES: usize = 32 * 1024;
+
 /// A [`Topology`] in the making. It refuses what cannot be true.
 pub(super) struct Builder {
     slots: Box<[u16]>,
     shards: Vec<Arc<Shard>>,
     by_primary: HashMap<NodeAddr, u16>,
+    nodes: usize,
     covered: u16,
 }
 
@@ -21,24 +25,25 @@ impl Builder {
             slots: vec![NO_SHARD; usize::from(Slot::COUNT)].into_boxed_slice(),
             shards: Vec::new(),
             by_primary: HashMap::new(),
+            nodes: 0,
             covered: 0,
         }
     }
 
     /// The index of the shard with this primary. `CLUSTER SLOTS` names a shard once for each of its ranges.
-    ///
-    /// # Panics
-    ///
-    /// Past 65534 shards; callers bound the number of entries they read.
-    pub(super) fn shard(&mut self, shard: Shard) -> u16 {
+    pub(super) fn shard(&mut self, shard: Shard) -> Result<u16, String> {
         let primary = shard.primary().addr();
         if let Some(index) = self.by_primary.get(primary) {
-            return *index;
+            return Ok(*index);
         }
-        let index = u16::try_from(self.shards.len()).expect("the number of entries is bounded");
+        self.nodes += 1 + shard.replicas().len();
+        let index = u16::try_from(self.shards.len()).ok();
+        let index = index
+            .filter(|index| *index != NO_SHARD && self.nodes <= MAX_NODES)
+            .ok_or_else(too_many_nodes)?;
         self.by_primary.insert(primary.clone(), index);
         self.shards.push(Arc::new(shard));
-        index
+        Ok(index)
     }
 
     /// Gives the slots `from..=to` to a shard.
@@ -67,4 +72,8 @@ impl Builder {
             epoch: None,
         }
     }
+}
+
+pub(super) fn too_many_nodes() -> String {
+    format!("more than {MAX_NODES} nodes")
 }

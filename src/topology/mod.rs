@@ -70,9 +70,9 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) if the answer is not such as the command's
+    /// [`ErrorKind::Protocol`] if the answer is not such as the command's
     /// documentation says, or if slots are out of range or given twice.
-    /// [`ErrorKind::Topology`](crate::ErrorKind::Topology) if it is an error reply.
+    /// [`ErrorKind::Topology`] if it is an error reply.
     pub fn from_slots(reply: &Value, answered_by: &NodeAddr) -> Result<Self, Error> {
         Self::read_slots(reply, &AddrMap::default().answered_by(answered_by))
     }
@@ -251,7 +251,9 @@ mod tests {
     fn split_at(boundary: u16, first: u16, second: u16) -> Topology {
         let mut builder = Builder::new();
         for (port, from, to) in [(first, 0, boundary - 1), (second, boundary, 16383)] {
-            let shard = builder.shard(Shard::new(Node::new(addr(port))));
+            let shard = builder
+                .shard(Shard::new(Node::new(addr(port))))
+                .expect("few");
             builder.assign(from, to, shard).expect("disjoint");
         }
         builder.build()
@@ -274,7 +276,7 @@ mod tests {
     #[test]
     fn patch_adds_an_unknown_node_and_covers_its_slot() {
         let mut builder = Builder::new();
-        let shard = builder.shard(Shard::new(Node::new(addr(1))));
+        let shard = builder.shard(Shard::new(Node::new(addr(1)))).expect("few");
         builder.assign(0, 9, shard).expect("disjoint");
         let after = builder.build().patched(slot(10), addr(9));
         assert_eq!(after.covered(), 11);
@@ -285,8 +287,8 @@ mod tests {
     #[test]
     fn any_primary_is_found_wherever_the_slots_are() {
         let mut builder = Builder::new();
-        builder.shard(Shard::new(Node::new(addr(1))));
-        let shard = builder.shard(Shard::new(Node::new(addr(2))));
+        builder.shard(Shard::new(Node::new(addr(1)))).expect("few");
+        let shard = builder.shard(Shard::new(Node::new(addr(2)))).expect("few");
         builder.assign(77, 77, shard).expect("disjoint");
         let topology = builder.build();
         for _ in 0..100 {
@@ -300,7 +302,9 @@ mod tests {
         let one = split_at(8000, 1, 2);
         let mut builder = Builder::new();
         for (port, from, to) in [(2, 8000, 16383), (1, 0, 7999)] {
-            let shard = builder.shard(Shard::new(Node::new(addr(port))));
+            let shard = builder
+                .shard(Shard::new(Node::new(addr(port))))
+                .expect("few");
             builder.assign(from, to, shard).expect("disjoint");
         }
         assert!(one.agrees_with(&builder.build()));

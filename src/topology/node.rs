@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::addr::NodeAddr;
 
+/// A longer identity or zone is not one that a server would have, and is not kept.
+const MAX_NAME_LEN: usize = 255;
+
 /// A primary and its replicas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -57,7 +60,7 @@ impl Node {
     }
 
     pub(super) fn with_id(mut self, id: Option<&str>) -> Self {
-        self.id = id.map(Arc::from);
+        self.id = id.filter(|id| id.len() <= MAX_NAME_LEN).map(Arc::from);
         self
     }
 
@@ -68,7 +71,9 @@ impl Node {
 
     pub(super) fn with_availability_zone(mut self, zone: Option<&str>) -> Self {
         // Servers without a zone announce an empty one.
-        self.availability_zone = zone.filter(|zone| !zone.is_empty()).map(Arc::from);
+        self.availability_zone = zone
+            .filter(|zone| !zone.is_empty() && zone.len() <= MAX_NAME_LEN)
+            .map(Arc::from);
         self
     }
 

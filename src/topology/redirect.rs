@@ -99,9 +99,9 @@ fn parse_message(message: &[u8], announced: &Announced<'_>) -> Result<(Slot, Nod
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
-    let addr = announced
-        .addr(Some(host.as_bytes()), port)?
-        .ok_or("the server does not know the node's address")?;
+    let addr = announced.addr(Some(host.as_bytes()), port)?.ok_or(
+        "the server does not know the node's address, or it is not one that may be dialled",
+    )?;
     Ok((slot, addr))
 }
 

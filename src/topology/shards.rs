@@ -4,7 +4,7 @@
 //! `hostname`, `port`, `tls-port`, `role`, `health` and `replication-offset`.
 
 use super::announced::Announced;
-use super::builder::Builder;
+use super::builder::{Builder, MAX_NODES, too_many_nodes};
 use super::{Health, Node, Shard, Topology, reply};
 use crate::error::Error;
 use crate::value::Value;
@@ -32,7 +32,11 @@ fn read_shard(
             .ok_or_else(|| format!("expected {name:?} as an array"))
     };
     let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
-    for node in list("nodes")? {
+    let nodes = list("nodes")?;
+    if nodes.len() > MAX_NODES {
+        return Err(too_many_nodes());
+    }
+    for node in nodes {
         if let Some((is_primary, node)) = read_node(node, announced, tls)? {
             if is_primary {
                 &mut primaries
@@ -55,7 +59,7 @@ fn read_shard(
     let Some(primary) = primary else {
         return Ok(());
     };
-    let shard = builder.shard(Shard::new(primary).with_replicas(replicas));
+    let shard = builder.shard(Shard::new(primary).with_replicas(replicas))?;
     for range in slots.chunks_exact(2) {
         let (from, to) = reply::slot_range(range.first(), range.get(1))?;
         builder.assign(from, to, shard)?;

@@ -4,7 +4,7 @@
 //! `[endpoint, port, id, metadata]`, of which old servers send only the first two or three.
 
 use super::announced::Announced;
-use super::builder::Builder;
+use super::builder::{Builder, MAX_NODES, too_many_nodes};
 use super::{Node, Shard, Topology, reply};
 use crate::error::Error;
 use crate::value::Value;
@@ -31,6 +31,9 @@ fn read_range(
         .get(2..)
         .and_then(<[Value]>::split_first)
         .ok_or("expected a primary")?;
+    if replicas.len() > MAX_NODES {
+        return Err(too_many_nodes());
+    }
     let primary = read_node(primary, announced)?;
     let replicas = replicas
         .iter()
@@ -38,7 +41,7 @@ fn read_range(
         .collect::<Result<_, _>>()?;
     // Without a primary that can be dialled the slots stay uncovered.
     if let Some(primary) = primary {
-        let shard = builder.shard(Shard::new(primary).with_replicas(replicas));
+        let shard = builder.shard(Shard::new(primary).with_replicas(replicas))?;
         builder.assign(from, to, shard)?;
     }
     Ok(())
@@ -195,6 +198,33 @@ mod tests {
             read(&Value::Nil).expect_err("nil").kind(),
             ErrorKind::Protocol
         );
+    }
+
+    #[test]
+    fn more_nodes_than_a_cluster_can_have_are_refused_before_they_are_kept() {
+        let hosts = |slot: usize, count| (0..count).map(move |n| node(&format!("h{slot}-{n}"), 1));
+        let one = array([range(0, 9, hosts(0, MAX_NODES + 2))]);
+        let many = array((0..400).map(|slot| range(slot as i64, slot as i64, hosts(slot, 100))));
+        for reply in [one, many] {
+            let allocated = allocation_counter::measure(|| {
+                let error = read(&reply).expect_err("too many").to_string();
+                assert!(error.contains("more than 32768 nodes"), "{error}");
+            });
+            assert!(allocated.bytes_max < 16 * 1024 * 1024, "{allocated:?}");
+        }
+        // The same nodes once for each of their ranges are few.
+        let same = (0..16384).map(|slot| range(slot, slot, hosts(0, 3)));
+        assert_eq!(read(&array(same)).expect("true").nodes().count(), 3);
+    }
+
+    #[test]
+    fn names_without_end_are_not_kept() {
+        let long = "x".repeat(1024 * 1024);
+        let metadata = map([("availability-zone", bulk(&long))]);
+        let node = array([bulk("a"), int(1), bulk(&long), metadata]);
+        let topology = read(&array([range(0, 9, [node])])).expect("well-formed");
+        let node = topology.nodes().next().expect("a primary");
+        assert_eq!((node.id(), node.availability_zone()), (None, None));
     }
 
     #[test]

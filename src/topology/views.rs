@@ -95,7 +95,12 @@ impl Views {
     /// covered, or its epoch is older.
     pub(crate) fn best(mut self, asked: usize, last: Option<&Topology>) -> Result<Topology, Error> {
         let mut views = std::mem::take(&mut self.views);
-        views.sort_by_key(|view| Reverse(view.rank()));
+        // A view in which no known node is left is perhaps of another cluster, that has the address of one of ours.
+        let known = last.map(Topology::addrs);
+        let is_kin = |view: &View| {
+            (known.as_ref()).is_none_or(|known| !known.is_disjoint(&view.topology.addrs()))
+        };
+        views.sort_by_cached_key(|view| Reverse((is_kin(view), view.rank())));
         let mut objection = None;
         for view in views {
             match self
@@ -159,7 +164,9 @@ mod tests {
     /// A view in which one primary serves the slots below `covered`.
     fn view(primary: &str, covered: u16) -> Topology {
         let mut builder = Builder::new();
-        let shard = builder.shard(Shard::new(Node::new(NodeAddr::new(primary, 1))));
+        let shard = builder
+            .shard(Shard::new(Node::new(NodeAddr::new(primary, 1))))
+            .expect("one");
         builder.assign(0, covered - 1, shard).expect("disjoint");
         builder.build()
     }

@@ -12,6 +12,10 @@ use self::pace::{Allowance, jittered};
 use super::make::MakeNode;
 use super::shared::{Running, Shared};
 
+/// More nodes than this count as this many: servers recommend no more, and what a lie says of its own size must not
+/// keep it in place.
+const MOST_NODES: u32 = 1000;
+
 /// How long a trigger waits for others to join it, at most and per node. It spreads the refreshes of many clients
 /// that saw the same failure; nobody with a healthy node waits for it.
 const MAX_SPREAD: Duration = Duration::from_millis(250);
@@ -60,7 +64,7 @@ pub(super) async fn run<C: MakeNode>(shared: Running, nodes: C) {
 /// Waits until a refresh is due.
 async fn wait_for_reason(shared: &Shared, failures: u32) {
     let config = shared.config();
-    if shared.doubts().age(Instant::now()).is_some() {
+    if shared.heed_suspicions() || shared.doubts().age(Instant::now()).is_some() {
         return;
     }
     let idle = pace::idle_time(
@@ -71,6 +75,7 @@ async fn wait_for_reason(shared: &Shared, failures: u32) {
     tokio::select! {
         biased;
         () = shared.wanted().notified() => {}
+        () = config.suspicions.news() => { shared.heed_suspicions(); }
         () = sleep(idle) => {}
     }
 }
@@ -78,13 +83,16 @@ async fn wait_for_reason(shared: &Shared, failures: u32) {
 /// Keeps the distance to the next refresh: less while a primary is in doubt, also if it only comes to be so now.
 async fn pause(shared: &Shared, size: u32) {
     let start = Instant::now();
+    let suspicions = &shared.config().suspicions;
     loop {
+        shared.heed_suspicions();
         let doubt = shared.doubts().age(Instant::now());
         let pause = pace::pause(doubt, size, shared.config().min_refresh_interval);
         tokio::select! {
             biased;
             () = sleep_until(start + pause) => return,
             () = shared.doubts().begun().notified(), if doubt.is_none() => {}
+            () = suspicions.news(), if doubt.is_none() => {}
         }
     }
 }
@@ -94,5 +102,5 @@ fn node_count(shared: &Shared) -> u32 {
         .current()
         .load_full()
         .map_or(0, |topology| topology.nodes().count());
-    u32::try_from(count).unwrap_or(u32::MAX)
+    u32::try_from(count).unwrap_or(u32::MAX).min(MOST_NODES)
 }

@@ -18,11 +18,10 @@ use crate::topology::{Standing, Topology};
 use crate::value::Value;
 
 /// What one node says.
-pub(super) async fn run<C: MakeNode>(
-    nodes: C,
-    addr: NodeAddr,
-    config: Config,
-) -> Result<(Topology, Standing), Error> {
+pub(super) type Answer = Result<(Topology, Standing), Error>;
+
+/// Asks this node.
+pub(super) async fn run<C: MakeNode>(nodes: C, addr: NodeAddr, config: Config) -> Answer {
     let deadline = Instant::now() + config.query_timeout;
     let answers = timeout(config.query_timeout, ask(nodes, &addr, &config, deadline));
     let (reply, standing) = answers.await.map_err(|_| {
@@ -66,6 +65,8 @@ async fn ask<C: MakeNode>(
         {
             let read = |reply: Result<_, _>| Standing::read(&reply.unwrap_or(Value::Nil));
             standing = Some(reply.map(read).unwrap_or_default());
+            // Gives back its place, which may be the only one there is.
+            info.as_mut().cancel();
         }
         let reply = std::task::ready!(view.as_mut().poll(cx, &sender));
         let reply = reply.expect("a question stays with its node");

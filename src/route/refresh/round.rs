@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::route::config::Config;
 use crate::route::make::MakeNode;
 use crate::route::shared::Shared;
-use crate::topology::{Health, Standing, Topology, Views};
+use crate::topology::{Health, Topology, Views};
 
 /// How many nodes are asked at once: the least number of which two can outvote one.
 const PARALLEL: usize = 3;
@@ -93,7 +93,7 @@ struct Round<C> {
     config: Config,
     nodes: C,
     candidates: VecDeque<NodeAddr>,
-    queries: JoinSet<(NodeAddr, Result<(Topology, Standing), Error>)>,
+    queries: JoinSet<(NodeAddr, query::Answer)>,
     asked: usize,
     views: Views,
     failures: Vec<(NodeAddr, Error)>,
@@ -140,7 +140,7 @@ impl<C: MakeNode> Round<C> {
         }
     }
 
-    fn answered(&mut self, addr: NodeAddr, answer: Result<(Topology, Standing), Error>) {
+    fn answered(&mut self, addr: NodeAddr, answer: query::Answer) {
         let added = answer.and_then(|(view, standing)| self.views.add(view, standing));
         if let Err(error) = added {
             tracing::debug!(

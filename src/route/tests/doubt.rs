@@ -64,7 +64,7 @@ async fn successor_is_known_soon_after_the_servers_have_it() {
             sleep(MS).await;
         }
         // A twentieth of the outage, a quarter more, and the time for triggers to gather.
-        let most = u32::try_from(seconds).expect("small") * 63 * MS + 10 * MS;
+        let most = seconds * 63 * MS + 10 * MS;
         let took = start.elapsed();
         assert!(took <= most, "{took:?} after {seconds} s");
         assert_eq!(cluster.metrics().nodes_in_doubt, 0);
@@ -102,7 +102,8 @@ async fn nodes_in_doubt_are_asked_when_nobody_else_answers() {
     }
     assert_eq!(cluster.metrics().nodes_in_doubt, 6);
     script.with(6, |peer| peer.view = Some(slots(&[(0, 16_383, 6)])));
-    sleep(3000 * MS).await;
+    // Five of the six are asked in a round, which takes two seconds if none of them answers.
+    sleep(30_000 * MS).await;
     assert_eq!(cluster.primary(0), Some(6));
 }
 
@@ -112,7 +113,7 @@ fn lost() -> Error {
 
 #[tokio::test(start_paused = true)]
 async fn each_kind_of_evidence_makes_a_doubt_and_silence_ends_it() {
-    for kind in [ErrorKind::Connection, ErrorKind::Unavailable] {
+    for kind in [ErrorKind::Connection, ErrorKind::Connect] {
         let (script, cluster) = six().await;
         let failure = Error::new(kind, "it");
         // Not sent, it would be tried anew.
