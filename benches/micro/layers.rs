@@ -10,8 +10,9 @@ use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service};
 use tower_redis_cluster::spread::{Spread, SpreadLayer};
 use tower_redis_cluster::{
-    Command, ConnectionCacheLayer, ExclusiveLaneLayer, InFlightLimitLayer, NodeAddr, RetryLayer,
-    RetryPolicy, RouteLayer, ScatterGatherLayer, TimeoutLayer, TraceLayer, Value, cmd,
+    BreakerLayer, Command, ConnectionCacheLayer, ExclusiveLaneLayer, FailFastLayer,
+    InFlightLimitLayer, NodeAddr, RetryLayer, RetryPolicy, RouteLayer, ScatterGatherLayer,
+    TimeoutLayer, TraceLayer, Value, cmd,
 };
 
 use crate::mock::{self, Connect, Node};
@@ -45,6 +46,10 @@ pub(crate) fn rows() -> Vec<Row> {
         laned("`ExclusiveLanes`, shared lane"),
         hits("`Spread` > `ConnectionCache`, 1 connection", || spread(1)),
         hits("`Spread` > `ConnectionCache`, 4 connections", || spread(4)),
+        requests("`Breaker`, closed", || {
+            BreakerLayer::new().for_node(&node()).layer(Node)
+        }),
+        requests("`FailFast`, ready", || FailFastLayer::new().layer(Node)),
     ]
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::clients::Client;
+use crate::outages::OutagesArgs;
 use crate::run::Plan;
 use crate::workload::Workload;
 
@@ -44,15 +45,20 @@ pub(crate) struct Args {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// The parts of a run that have a process of their own.
+/// Something other than the comparison of speed, and the parts of a run that have a process of their own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Inner {
+    /// Lets servers fail under clients, and measures what applications see of it
+    Outages(OutagesArgs),
     /// One client at one workload
     #[command(hide = true)]
     Cell { cell: String },
     /// Proxies that delay, one for each node
     #[command(hide = true)]
     Proxy { nodes: Vec<SocketAddr> },
+    /// One client in an outage
+    #[command(hide = true)]
+    Application { application: String },
 }
 
 impl Args {
@@ -62,25 +68,12 @@ impl Args {
             false => (self.rounds.get(), self.warm_up, self.seconds),
         };
         Ok(Plan {
-            clients: self.chosen_clients()?,
+            clients: Client::chosen(&self.clients)?,
             workloads: self.chosen_workloads()?,
             rounds,
             warm_up: seconds(warm_up)?,
             measured: seconds(measured).and_then(not_zero)?,
         })
-    }
-
-    fn chosen_clients(&self) -> Result<Vec<Client>, String> {
-        if self.clients.is_empty() {
-            return Ok(Client::ALL.to_vec());
-        }
-        let client = |name: &String| {
-            let found = Client::ALL.iter().find(|client| client.name() == name);
-            found
-                .copied()
-                .ok_or_else(|| format!("there is no client {name}; see --list"))
-        };
-        self.clients.iter().map(client).collect()
     }
 
     fn chosen_workloads(&self) -> Result<Vec<Workload>, String> {

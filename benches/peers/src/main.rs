@@ -6,6 +6,7 @@ mod args;
 mod cell;
 mod clients;
 mod dataset;
+mod outages;
 mod peer;
 mod proxy;
 mod report;
@@ -37,11 +38,16 @@ fn dispatch(args: &Args) -> Result<(), Failure> {
     match &args.inner {
         Some(Inner::Cell { cell }) => cell::main(cell),
         Some(Inner::Proxy { nodes }) => proxy::main(nodes),
+        Some(Inner::Application { application }) => outages::application(application),
+        Some(Inner::Outages(args)) => {
+            outages::prepare(args)?;
+            until_interrupted(outages::run(args))
+        }
         None if args.list => {
             list();
             Ok(())
         }
-        None => compare(args),
+        None => until_interrupted(compare(args)),
     }
 }
 
@@ -55,16 +61,20 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Runs everything; on a signal too, the servers end before this does.
+/// Runs something; on a signal too, its servers end before this does.
 #[tokio::main(flavor = "current_thread")]
+async fn until_interrupted(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = work => result,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+        _ = terminated.recv() => Err("terminated".into()),
+    }
+}
+
 async fn compare(args: &Args) -> Result<(), Failure> {
     let plan = args.plan()?;
-    let mut terminated = signal(SignalKind::terminate())?;
-    let results = tokio::select! {
-        results = run::run(&plan) => results?,
-        _ = tokio::signal::ctrl_c() => return Err("interrupted".into()),
-        _ = terminated.recv() => return Err("terminated".into()),
-    };
+    let results = run::run(&plan).await?;
     println!("{}", report::markdown(&plan, &results));
     if let Some(folder) = &args.out {
         report::write(folder, &plan, &results)?;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub(crate) trait Peer: Clone + Send + Sync + 'static {
     /// How it is configured, for the report.
     const CONFIGURATION: &'static str;
 
+    /// How it is configured by [`connect_within`](Peer::connect_within), for the report of the outages.
+    const IN_OUTAGES: &'static str;
+
     /// Why a kind of request is not measured, if the client has no way to make it.
     fn unsupported(_request: Request) -> Option<&'static str> {
         None
@@ -44,12 +48,18 @@ pub(crate) trait Peer: Clone + Send + Sync + 'static {
     /// Connects to the cluster of these nodes.
     async fn connect(nodes: &[SocketAddr]) -> Result<Self, Failure>;
 
+    /// Connects to the cluster of these nodes, with a timeout told the client's own way.
+    async fn connect_within(nodes: &[SocketAddr], timeout: Duration) -> Result<Self, Failure>;
+
     fn get(
         &mut self,
         key: &str,
     ) -> impl Future<Output = Result<Option<Self::Value>, Failure>> + Send;
 
     fn set(&mut self, key: &str, value: Bytes) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Gives the number after it was incremented.
+    fn incr(&mut self, key: &str) -> impl Future<Output = Result<i64, Failure>> + Send;
 
     /// Gives what the `GET`s of a pipeline found, in their order.
     fn pipeline(

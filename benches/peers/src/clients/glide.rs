@@ -9,6 +9,7 @@ use glide::{
     pipe,
 };
 
+use super::CONNECT_TIMEOUT;
 use crate::peer::{Failure, Peer, Step};
 
 #[derive(Clone)]
@@ -20,13 +21,20 @@ impl Peer for Glide {
     const CONFIGURATION: &'static str = "One `GlideClusterClient`, cloned for each task; at most 8,192 requests in flight in \
         place of 1,000, and a request timeout of 10 s in place of 250 ms, so that no request fails for either.";
 
+    const IN_OUTAGES: &'static str = "One `GlideClusterClient`, cloned for each task; `request_timeout` is the timeout, \
+        `connection_timeout` 1 s.";
+
     async fn connect(nodes: &[SocketAddr]) -> Result<Self, Failure> {
-        let nodes = nodes
-            .iter()
-            .map(|node| NodeAddress::new(node.ip().to_string(), node.port()));
-        let config = GlideClusterClientConfiguration::new(nodes.collect())
+        let config = configuration(nodes)
             .inflight_requests_limit(8192)
             .request_timeout(Duration::from_secs(10));
+        Ok(Self(GlideClusterClient::connect(config).await?))
+    }
+
+    async fn connect_within(nodes: &[SocketAddr], timeout: Duration) -> Result<Self, Failure> {
+        let config = configuration(nodes)
+            .request_timeout(timeout)
+            .connection_timeout(CONNECT_TIMEOUT);
         Ok(Self(GlideClusterClient::connect(config).await?))
     }
 
@@ -36,6 +44,10 @@ impl Peer for Glide {
 
     async fn set(&mut self, key: &str, value: Bytes) -> Result<(), Failure> {
         Ok(self.0.set(key, &*value).await?)
+    }
+
+    async fn incr(&mut self, key: &str) -> Result<i64, Failure> {
+        Ok(self.0.incr(key).await?)
     }
 
     async fn pipeline(&mut self, steps: &[Step<'_>]) -> Result<Vec<Option<Bytes>>, Failure> {
@@ -52,4 +64,11 @@ impl Peer for Glide {
     async fn mget(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, Failure> {
         Ok(self.0.mget(keys).await?)
     }
+}
+
+fn configuration(nodes: &[SocketAddr]) -> GlideClusterClientConfiguration {
+    let nodes = nodes
+        .iter()
+        .map(|node| NodeAddress::new(node.ip().to_string(), node.port()));
+    GlideClusterClientConfiguration::new(nodes.collect())
 }

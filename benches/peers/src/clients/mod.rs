@@ -9,10 +9,16 @@ mod redis_tower;
 mod rustis;
 mod this;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{self, Cell, Measured};
+use crate::outages::{self, Application};
 use crate::peer::{Failure, Peer, Request};
+
+/// For the clients that are told how long connecting may take, in outages.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client under measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,6 +82,20 @@ impl Client {
         Self::Glide,
     ];
 
+    /// Those with these names; all if there is none.
+    pub(crate) fn chosen(names: &[String]) -> Result<Vec<Self>, String> {
+        if names.is_empty() {
+            return Ok(Self::ALL.to_vec());
+        }
+        let client = |name: &String| {
+            let found = Self::ALL.iter().find(|client| client.name() == name);
+            found
+                .copied()
+                .ok_or_else(|| format!("there is no client {name}; see --list"))
+        };
+        names.iter().map(client).collect()
+    }
+
     /// True of this crate.
     pub(crate) fn is_this(self) -> bool {
         self == Self::This
@@ -113,8 +133,17 @@ impl Client {
         with_peer!(self, P => P::CONFIGURATION)
     }
 
+    pub(crate) fn in_outages(self) -> &'static str {
+        with_peer!(self, P => P::IN_OUTAGES)
+    }
+
     pub(crate) fn unsupported(self, request: Request) -> Option<&'static str> {
         with_peer!(self, P => P::unsupported(request))
+    }
+
+    /// Runs an application in this process.
+    pub(crate) fn live(self, application: &Application) -> Result<(), Failure> {
+        with_peer!(self, P => outages::live::<P>(application))
     }
 
     /// Runs a cell in this process.

@@ -1,12 +1,14 @@
 //! `rustis`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustis::client::{BatchPreparedCommand, Client, Config, IntoConfig};
 use rustis::commands::StringCommands;
 use rustis::resp::{BulkString, RefBulkString};
 
+use super::CONNECT_TIMEOUT;
 use crate::peer::{Failure, Peer, Step};
 
 #[derive(Clone)]
@@ -29,10 +31,19 @@ impl Peer for Rustis {
         those of the sorted keys (`prepare_command_for_shard`, `RequestInfo::into_reply`): where keys share a slot and are \
         not in the order of their bytes, values come back at wrong places, which counts as errors here.";
 
+    const IN_OUTAGES: &'static str = "One multiplexed `Client`, cloned for each task; `command_timeout` is the timeout, \
+        `connect_timeout` 1 s; `retry_on_error` off, its default.";
+
     async fn connect(nodes: &[SocketAddr]) -> Result<Self, Failure> {
-        let nodes: Vec<_> = nodes.iter().map(SocketAddr::to_string).collect();
-        let mut config: Config = format!("redis+cluster://{}", nodes.join(",")).into_config()?;
+        let mut config = config(nodes)?;
         config.backpressure.max_queued_bytes = 0;
+        Ok(Self(Client::connect(config).await?))
+    }
+
+    async fn connect_within(nodes: &[SocketAddr], timeout: Duration) -> Result<Self, Failure> {
+        let mut config = config(nodes)?;
+        config.command_timeout = timeout;
+        config.connect_timeout = CONNECT_TIMEOUT;
         Ok(Self(Client::connect(config).await?))
     }
 
@@ -43,6 +54,10 @@ impl Peer for Rustis {
 
     async fn set(&mut self, key: &str, value: Bytes) -> Result<(), Failure> {
         Ok(self.0.set(key, RefBulkString::new(&value)).await?)
+    }
+
+    async fn incr(&mut self, key: &str) -> Result<i64, Failure> {
+        Ok(self.0.incr(key).await?)
     }
 
     async fn pipeline(&mut self, steps: &[Step<'_>]) -> Result<Vec<Option<Value>>, Failure> {
@@ -62,4 +77,9 @@ impl Peer for Rustis {
         let found: Vec<Option<BulkString>> = self.0.mget(keys).await?;
         Ok(found.into_iter().map(|value| value.map(Value)).collect())
     }
+}
+
+fn config(nodes: &[SocketAddr]) -> Result<Config, Failure> {
+    let nodes: Vec<_> = nodes.iter().map(SocketAddr::to_string).collect();
+    Ok(format!("redis+cluster://{}", nodes.join(",")).into_config()?)
 }

@@ -1,6 +1,7 @@
 //! This crate.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tower_redis_cluster::{Cluster, FromValue, Pipeline};
@@ -15,9 +16,16 @@ impl Peer for This {
 
     const CONFIGURATION: &'static str = "`Cluster::builder(nodes).connect()`: the defaults.";
 
+    const IN_OUTAGES: &'static str =
+        "`Cluster::builder(nodes).timeout(timeout).connect()`: the defaults otherwise.";
+
     async fn connect(nodes: &[SocketAddr]) -> Result<Self, Failure> {
-        let urls = nodes.iter().map(|node| format!("redis://{node}"));
-        Ok(Self(Cluster::builder(urls).connect().await?))
+        Ok(Self(Cluster::builder(urls(nodes)).connect().await?))
+    }
+
+    async fn connect_within(nodes: &[SocketAddr], timeout: Duration) -> Result<Self, Failure> {
+        let builder = Cluster::builder(urls(nodes)).timeout(timeout);
+        Ok(Self(builder.connect().await?))
     }
 
     async fn get(&mut self, key: &str) -> Result<Option<Bytes>, Failure> {
@@ -26,6 +34,10 @@ impl Peer for This {
 
     async fn set(&mut self, key: &str, value: Bytes) -> Result<(), Failure> {
         Ok(self.0.set(key, value).await?)
+    }
+
+    async fn incr(&mut self, key: &str) -> Result<i64, Failure> {
+        Ok(self.0.incr(key).await?)
     }
 
     async fn pipeline(&mut self, steps: &[Step<'_>]) -> Result<Vec<Option<Bytes>>, Failure> {
@@ -50,4 +62,8 @@ impl Peer for This {
     async fn mget(&mut self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, Failure> {
         Ok(self.0.mget(keys).await?)
     }
+}
+
+fn urls(nodes: &[SocketAddr]) -> impl Iterator<Item = String> {
+    nodes.iter().map(|node| format!("redis://{node}"))
 }

@@ -103,7 +103,7 @@ fn outcomes(series: &Series) -> impl Iterator<Item = &Outcome> {
     series.rounds.iter().flatten()
 }
 
-fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<_> = figures.collect();
     figures.sort_unstable_by(f64::total_cmp);
     let middle = figures.len() / 2;

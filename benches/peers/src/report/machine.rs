@@ -10,7 +10,7 @@ use crate::clients::Client;
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// Processor, cores, memory and kernel.
-pub(super) fn machine() -> String {
+pub(crate) fn machine() -> String {
     let cpu =
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
     let cores = available_parallelism().map_or(1, usize::from);
@@ -24,17 +24,17 @@ pub(super) fn machine() -> String {
 }
 
 /// Today, in UTC.
-pub(super) fn date() -> String {
+pub(crate) fn date() -> String {
     said_by("date", &["-u", "+%Y-%m-%d"])
 }
 
 /// The compiler.
-pub(super) fn compiler() -> String {
+pub(crate) fn compiler() -> String {
     said_by("rustc", &["--version"])
 }
 
 /// Name and version of the crate that a client is.
-pub(super) fn version(client: Client) -> String {
+pub(crate) fn version(client: Client) -> String {
     let (name, start) = client.package();
     let versions = LOCK.split("[[package]]").filter_map(|package| {
         let field = |field: &str| {

@@ -2,7 +2,7 @@
 
 mod figures;
 mod format;
-mod machine;
+pub(crate) mod machine;
 mod plot;
 mod tables;
 mod target;
@@ -10,6 +10,7 @@ mod target;
 use std::fs;
 use std::path::Path;
 
+pub(crate) use self::figures::median;
 use crate::peer::Failure;
 use crate::run::{Plan, Results};
 
