@@ -15,7 +15,7 @@ use tower_redis_cluster::breaker::BreakerState;
 use tower_redis_cluster::testing::FakeCluster;
 use tower_redis_cluster::{
     BreakerLayer, Cluster, Command, ConnectConfig, ConnectionCacheLayer, Connector, Counters,
-    Error, FailFastLayer, NodeAddr, NodeLayer, RouteLayer, Slot, TimeoutLayer, Value, connection,
+    Error, FailFastLayer, NodeLayer, RouteLayer, Slot, TimeoutLayer, Value, connection,
 };
 
 /// Few, so that the connection is soon full.
@@ -33,8 +33,6 @@ async fn main() -> Result<(), Error> {
         .after(Duration::from_millis(50))
         .counters(counters.clone());
 
-    // A clone for the stack: it shares the breakers with the one whose states are printed.
-    let of_node = breakers.clone();
     let connection = connection::Config::default().max_in_flight(IN_FLIGHT);
     let config = ConnectConfig::from_urls([fake.urls()[0].as_str()])?.connection(connection);
     // Without a retry layer, so that each failure is seen. With one, requests wait the trouble out as long as they may.
@@ -42,13 +40,10 @@ async fn main() -> Result<(), Error> {
         .layer(TimeoutLayer::new(Duration::from_millis(80)))
         .layer(RouteLayer::new(fake.urls()))
         .layer(ConnectionCacheLayer::new())
-        .layer(NodeLayer::from_fn(move |addr: &NodeAddr| {
-            of_node.for_node(addr)
-        }))
+        // A clone for the stack: it shares the breakers with the one whose states are printed.
+        .layer(NodeLayer::per_node(breakers.clone()))
         // Below the breaker: what fails fast was not sent, and tells the breaker nothing.
-        .layer(NodeLayer::from_fn(move |addr: &NodeAddr| {
-            fail_fast.for_node(addr)
-        }))
+        .layer(NodeLayer::per_node(fail_fast))
         .service(Connector::new(config));
     let cluster = Cluster::new(stack);
     let show = || {

@@ -19,7 +19,7 @@
 //! # The stack
 //!
 //! [`Cluster::connect`] and [`Cluster::builder`] build this, and a bound on requests in flight and a span per
-//! request around it:
+//! request around it, with the layers linked to each other as is said below:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -27,8 +27,8 @@
 //! use tower::ServiceBuilder;
 //! use tower::limit::ConcurrencyLimitLayer;
 //! use tower_redis_cluster::{
-//!     Cluster, ConnectConfig, ConnectionCacheLayer, Connector, ExclusiveLaneLayer, NodeLayer, RetryLayer,
-//!     RetryPolicy, RouteLayer, ScatterGatherLayer, SpreadLayer, TimeoutLayer,
+//!     Cluster, ConnectConfig, ConnectionCacheLayer, Connector, DialLimitLayer, ExclusiveLaneLayer, FailFastLayer,
+//!     NodeLayer, RetryLayer, RetryPolicy, RouteLayer, ScatterGatherLayer, SpreadLayer, TimeoutLayer,
 //! };
 //!
 //! # async fn example() -> Result<(), tower_redis_cluster::Error> {
@@ -44,8 +44,10 @@
 //!     .layer(ConnectionCacheLayer::new())
 //!     .layer(ExclusiveLaneLayer::new()) // connections of their own for blocking commands and leases
 //!     // node seam: around each connection
-//!     .layer(NodeLayer::new(ConcurrencyLimitLayer::new(1024)))
+//!     .layer(NodeLayer::new(ConcurrencyLimitLayer::new(1024))) // the application's own, for instance
+//!     .layer(NodeLayer::per_node(FailFastLayer::new())) // errors that can be retried, for a node that is not ready
 //!     // connect seam: around the act of connecting
+//!     .layer(DialLimitLayer::new()) // at a time and per second
 //!     .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(2)))
 //!     .service(Connector::new(ConnectConfig::from_urls(urls)?)); // takes password and TLS
 //!
@@ -55,14 +57,18 @@
 //! # }
 //! ```
 //!
-//! In this stack, connections to nodes that left the cluster are closed after
-//! [5 to 10 minutes](ConnectionCacheLayer::idle_timeout) of idleness. To close them at once, as the builder's
-//! stack does, link the two layers:
+//! Some of these layers do more when they know of each other, as those of the builder do. The cache closes connections to
+//! nodes that left, rather than after [5 to 10 minutes](ConnectionCacheLayer::idle_timeout) of idleness; pauses end when a
+//! replica was promoted; a silent connection has the topology looked at; and [`Cluster::shutdown`] reaches all of them:
 //!
 //! ```
-//! # use tower_redis_cluster::{ConnectionCacheLayer, RouteLayer};
-//! let route = RouteLayer::new(["redis://10.0.0.1:7000"]);
-//! let cache = ConnectionCacheLayer::new().retain_only(route.nodes());
+//! # use tower_redis_cluster::{ConnectConfig, ConnectionCacheLayer, Connector, Lifecycle, RetryPolicy, RouteLayer};
+//! # let (urls, config) = (["redis://10.0.0.1:7000"], ConnectConfig::default());
+//! let life = Lifecycle::new();
+//! let route = RouteLayer::new(urls).lifecycle(&life);
+//! let cache = ConnectionCacheLayer::new().retain_only(route.nodes()).lifecycle(&life);
+//! let retry = RetryPolicy::new(3).hurry_on(route.changes());
+//! let connector = Connector::new(config).suspicions(route.suspicions()).lifecycle(&life);
 //! ```
 //!
 //! | seam | the service there | sees | good for |
@@ -99,19 +105,19 @@
 //! | part | allocations | clones | instructions |
 //! |---|---|---|---|
 //! | [`Cluster::get`] | 0 | the stack | 630, of which 500 build the command |
-//! | `InFlightLimit` | 0 | | 230 |
+//! | `InFlightLimit` | 0 | | 320 |
 //! | `Trace`, disabled | 0 | | 110 |
 //! | `ScatterGather` | 0 | | 120 |
 //! | `Timeout` | 0 | | 300 |
 //! | `Retry` | 0 | the command | 330 |
-//! | `Route`, `Spread`, `ConnectionCache`, lanes | 0 | the node's address, connection and lane, the command | 1,300 |
+//! | `Route`, `Spread`, `ConnectionCache`, lanes, `FailFast` | 0 | the node's address, connection and lane, the command | 1,400 |
 //! | `Connection` | 1: where the reply is handed over | | 1,750, with 64 requests in flight |
 //!
 //! A clone of a command is a copy of 112 bytes and, for arguments of more than 62 bytes, a reference count; the
 //! other clones are reference counts. No future is boxed, no task spawned and no timer set. No lock is taken on
 //! the way to a connection; the timeout's list, the connection's queue and the reply are behind short locks of
-//! their own, held across no await. The stack's future for one request is 512 bytes, and that of
-//! [`Cluster::send`], with the command in it until it is sent, 544.
+//! their own, held across no await. The stack's future for one request is 536 bytes, and that of
+//! [`Cluster::send`], with the command in it until it is sent, 568.
 //!
 //! # Features
 //!

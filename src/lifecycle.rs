@@ -1,23 +1,4 @@
 //! The life of a client: [`Lifecycle`], by which it is shut down.
-//!
-//! The layers of one stack share it, as they share [`Counters`](crate::Counters), and
-//! [`Cluster::shutdown`](crate::Cluster::shutdown) goes by it:
-//!
-//! ```text
-//!             shutdown                  all done, or the deadline
-//!   Running ───────────▶ Draining ──────────────────────────────▶ Closed
-//! ```
-//!
-//! | layer | while it drains | when it is closed |
-//! |---|---|---|
-//! | [`InFlightLimitLayer`](crate::InFlightLimitLayer) | refuses new requests, and tells when the last is done | |
-//! | [`ConnectionCacheLayer`](crate::ConnectionCacheLayer) | | lets go of all connections, ends its dials and refuses new ones |
-//! | [`ExclusiveLaneLayer`](crate::ExclusiveLaneLayer) | tells when the last lease was given back | as the cache |
-//! | [`RouteLayer`](crate::RouteLayer) | | ends the task that keeps the topology |
-//! | [`Connector`](crate::Connector) | | ends the connections it made, leased ones included |
-//!
-//! A layer that is not told of it goes on until the handles are dropped. What needs no shutdown is a client that is just
-//! dropped: with the last handle, response and lease its tasks end, and its connections are closed.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -43,7 +24,26 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A deadline so far away that it is none.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// The life of one stack, shared by its layers; see the [module docs](self). Cheap to clone.
+/// The life of one stack, by which it is shut down. Cheap to clone.
+///
+/// The layers of one stack share it, as they share [`Counters`](crate::Counters), and
+/// [`Cluster::shutdown`](crate::Cluster::shutdown) goes by it:
+///
+/// ```text
+///             shutdown                  all done, or the deadline
+///   Running ───────────▶ Draining ──────────────────────────────▶ Closed
+/// ```
+///
+/// | layer | while it drains | when it is closed |
+/// |---|---|---|
+/// | [`InFlightLimitLayer`](crate::InFlightLimitLayer) | refuses new requests, and tells when the last is done | |
+/// | [`ConnectionCacheLayer`](crate::ConnectionCacheLayer) | | lets go of all connections, ends its dials and refuses new ones |
+/// | [`ExclusiveLaneLayer`](crate::ExclusiveLaneLayer) | tells when the last lease was given back | as the cache |
+/// | [`RouteLayer`](crate::RouteLayer) | | ends the task that keeps the topology |
+/// | [`Connector`](crate::Connector) | | ends the connections it made, leased ones included |
+///
+/// A layer that is not told of it goes on until the handles are dropped. What needs no shutdown is a client that is just
+/// dropped: with the last handle, response and lease its tasks end, and its connections are closed.
 ///
 /// Each layer has one of its own unless given another; the builder's stack shares one. By hand:
 ///

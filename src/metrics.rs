@@ -71,6 +71,10 @@ counters! {
     exclusive_closed_unclean: Counter,
     /// Exclusive connections closed because nobody used them.
     exclusive_closed_idle: Counter,
+    /// Times that a connection was given new credentials, and the server accepted them.
+    reauthentications: Counter,
+    /// Times that a connection was to have new credentials, and the provider failed or the server refused.
+    reauthentications_failed: Counter,
     /// `MOVED` redirects followed.
     redirects_moved: Counter,
     /// `ASK` redirects followed.

@@ -9,8 +9,8 @@ use tower_redis_cluster::breaker::BreakerState;
 use tower_redis_cluster::testing::FakeCluster;
 use tower_redis_cluster::{
     BreakerLayer, Cluster, Command, ConnectConfig, ConnectionCacheLayer, Counters, Delivery,
-    ErrorKind, FailFastLayer, NodeAddr, NodeLayer, RetryLayer, RetryPolicy, RouteLayer, Slot,
-    TimeoutLayer, Value, cmd, connection,
+    ErrorKind, FailFastLayer, NodeLayer, RetryLayer, RetryPolicy, RouteLayer, Slot, TimeoutLayer,
+    Value, cmd, connection,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,7 +27,6 @@ fn client(fake: &FakeCluster, max_in_flight: usize) -> Client {
     let breakers = BreakerLayer::new()
         .failures(5, Duration::from_millis(100))
         .counters(counters.clone());
-    let of_node = breakers.clone();
     let fail_fast = FailFastLayer::new().counters(counters.clone());
     let connection = connection::Config::default().max_in_flight(max_in_flight);
     let stack = ServiceBuilder::new()
@@ -37,12 +36,8 @@ fn client(fake: &FakeCluster, max_in_flight: usize) -> Client {
         ))
         .layer(RouteLayer::from_addrs(fake.addrs()))
         .layer(ConnectionCacheLayer::new())
-        .layer(NodeLayer::from_fn(move |addr: &NodeAddr| {
-            of_node.for_node(addr)
-        }))
-        .layer(NodeLayer::from_fn(move |addr: &NodeAddr| {
-            fail_fast.for_node(addr)
-        }))
+        .layer(NodeLayer::per_node(breakers.clone()))
+        .layer(NodeLayer::per_node(fail_fast))
         .service(fake.connector(ConnectConfig::default().connection(connection)));
     Client {
         cluster: Cluster::new(BoxCloneSyncService::new(stack)),

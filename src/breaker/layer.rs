@@ -12,6 +12,7 @@ use super::state::{BreakerState, Rules};
 use crate::addr::NodeAddr;
 use crate::error::Error;
 use crate::metrics::Counters;
+use crate::node::ForNode;
 use crate::value::Value;
 
 /// Gives each node a breaker; see the [module docs](super).
@@ -114,8 +115,8 @@ impl BreakerLayer {
         self
     }
 
-    /// The layer for connections to this node, all of which share its breaker: for
-    /// [`NodeLayer::from_fn`](crate::NodeLayer::from_fn).
+    /// The layer for connections to this node, all of which share its breaker; what
+    /// [`NodeLayer::per_node`](crate::NodeLayer::per_node) asks for.
     pub fn for_node(&self, addr: &NodeAddr) -> NodeBreakerLayer {
         NodeBreakerLayer {
             circuit: self.circuits.of(addr, &self.settings),
@@ -133,6 +134,14 @@ impl BreakerLayer {
     #[cfg(test)]
     pub(super) fn known(&self) -> usize {
         self.circuits.len()
+    }
+}
+
+impl ForNode for BreakerLayer {
+    type Layer = NodeBreakerLayer;
+
+    fn for_node(&self, addr: &NodeAddr) -> NodeBreakerLayer {
+        self.for_node(addr)
     }
 }
 

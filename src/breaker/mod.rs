@@ -44,12 +44,10 @@
 //! #     C: tower::Service<NodeAddr>,
 //! # {
 //! let breakers = BreakerLayer::new();
-//! let of_node = breakers.clone();
-//! let fail_fast = FailFastLayer::new();
 //! ServiceBuilder::new()
 //!     .layer(ConnectionCacheLayer::new())
-//!     .layer(NodeLayer::from_fn(move |addr: &NodeAddr| of_node.for_node(addr)))
-//!     .layer(NodeLayer::from_fn(move |addr: &NodeAddr| fail_fast.for_node(addr)))
+//!     .layer(NodeLayer::per_node(breakers.clone()))
+//!     .layer(NodeLayer::per_node(FailFastLayer::new()))
 //!     .service(connector);
 //!
 //! // What the application shows on its dashboard.

@@ -13,17 +13,20 @@ use crate::cache::ConnectionCacheLayer;
 use crate::command::Command;
 use crate::connect::{ConnectConfig, Connector};
 use crate::connection;
+use crate::dial_limit::{DialLimit, DialLimitLayer};
 use crate::error::{Error, ErrorKind};
 use crate::exclusive::{ExclusiveLaneLayer, ExclusiveLanes};
+use crate::failfast::FailFastLayer;
 use crate::lifecycle::Lifecycle;
 use crate::limit::{InFlightLimit, InFlightLimitLayer};
 use crate::metrics::Counters;
-use crate::node::{FromFn, NodeLayer, Same};
+use crate::node::{FromFn, NodeLayer, PerAddr, PerNode, Same};
 use crate::retry::{Failure, Retry, RetryLayer, RetryPolicy};
 use crate::route::{Route, RouteLayer};
 use crate::scatter::{ScatterGather, ScatterGatherLayer};
 use crate::spread::{Spread, SpreadLayer};
 use crate::timeout::{Timeout, TimeoutLayer};
+use crate::topology::AddrMap;
 use crate::trace::{Trace, TraceLayer};
 use crate::value::Value;
 
@@ -38,10 +41,13 @@ pub type RequestStack<T> = InFlightLimit<Trace<ScatterGather<Timeout<Retry<T>>>>
 pub type AttemptStack<N = Identity, C = Identity> = Route<Spread<ExclusiveLanes<MakeStack<N, C>>>>;
 
 /// What makes connections in a built stack: the connector, inside the application's connect and node layers.
-pub type MakeStack<N, C> = <N as Layer<ConnectStack<C>>>::Service;
+pub type MakeStack<N, C> = <N as Layer<NodeStack<C>>>::Service;
+
+/// The node seam of a built stack, without the application's node layers: connections that fail fast.
+pub type NodeStack<C> = PerNode<ConnectStack<C>, PerAddr<FailFastLayer>>;
 
 /// The connect seam of a built stack.
-pub type ConnectStack<C> = <C as Layer<ConnectTimeout<Connector>>>::Service;
+pub type ConnectStack<C> = <C as Layer<DialLimit<ConnectTimeout<Connector>>>>::Service;
 
 /// A client, and its way to learn of the topology.
 type Assembled<A, N, C> = (
@@ -87,8 +93,11 @@ struct Settings {
     max_redirects: usize,
     checks_arguments: bool,
     max_in_flight: usize,
+    max_bytes_in_flight: usize,
     max_exclusive: usize,
     connections_per_node: usize,
+    dial_limit: DialLimitLayer,
+    addr_map: AddrMap,
 }
 
 impl ClusterBuilder {
@@ -106,8 +115,11 @@ impl ClusterBuilder {
                 max_redirects: 5,
                 checks_arguments: true,
                 max_in_flight: 16 * 1024,
+                max_bytes_in_flight: 256 * 1024 * 1024,
                 max_exclusive: 128,
                 connections_per_node: 1,
+                dial_limit: DialLimitLayer::new(),
+                addr_map: AddrMap::default(),
             },
             attempt: Identity::new(),
             node: Identity::new(),
@@ -176,6 +188,37 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         self
     }
 
+    /// How many bytes the requests in flight may have, at least 1; 256 MiB unless set. At the bound the client is not
+    /// ready, as at that on their number: large values are not to fill the memory while no node takes them.
+    pub fn max_bytes_in_flight(mut self, bytes: usize) -> Self {
+        self.settings.max_bytes_in_flight = bytes;
+        self
+    }
+
+    /// How many connection attempts may be under way and begin per second, to a node and in all; the defaults of
+    /// [`DialLimitLayer`] unless set. For fleets of thousands of clients, its docs have the arithmetic.
+    pub fn dial_limit(mut self, limit: DialLimitLayer) -> Self {
+        self.settings.dial_limit = limit;
+        self
+    }
+
+    /// Translates the addresses that nodes announce to ones that can be reached from here: for networks that translate
+    /// addresses. See [`RouteLayer::map_addr`].
+    pub fn map_addr(mut self, map: impl Fn(NodeAddr) -> NodeAddr + Send + Sync + 'static) -> Self {
+        self.settings.addr_map = self.settings.addr_map.mapping(map);
+        self
+    }
+
+    /// Which of the addresses that nodes announce may be dialled; all unless set. The URLs always may. See
+    /// [`RouteLayer::allow_addrs`].
+    pub fn allow_addrs(
+        mut self,
+        allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.addr_map = self.settings.addr_map.allowing(allows);
+        self
+    }
+
     /// How many connections to each node all requests share, at least 1; 1 unless set. More than 64 are taken for 64.
     ///
     /// One is best for most: commands that come together share writes and reads, and on two cores more were slower. On
@@ -238,7 +281,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         }
     }
 
-    /// Adds a layer at the node seam: it is put around each connection once, and sees what goes over it.
+    /// Adds a layer at the node seam: it is put around each connection once, and sees what goes over it. Inside it, what
+    /// a connection is not ready for for long [fails fast](crate::failfast).
     pub fn node_layer<L>(self, layer: L) -> ClusterBuilder<A, Stack<NodeLayer<Same<L>>, N>, C> {
         self.add_node_layer(NodeLayer::new(layer))
     }
@@ -254,7 +298,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         self.add_node_layer(NodeLayer::from_fn(build))
     }
 
-    /// Adds a layer at the connect seam: it sees each attempt to connect. The connect timeout is inside it.
+    /// Adds a layer at the connect seam: it sees each attempt to connect. The limit of dials and the connect timeout are
+    /// inside it.
     pub fn connect_layer<L>(self, layer: L) -> ClusterBuilder<A, N, Stack<L, C>> {
         ClusterBuilder {
             settings: self.settings,
@@ -278,8 +323,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
 // one of an impl, for which it says that there is no such method.
 impl<A, N, C> ClusterBuilder<A, N, C>
 where
-    C: Layer<ConnectTimeout<Connector>>,
-    N: Layer<ConnectStack<C>>,
+    C: Layer<DialLimit<ConnectTimeout<Connector>>>,
+    N: Layer<NodeStack<C>>,
     MakeStack<N, C>: Service<
             NodeAddr,
             Response: Clone + Send + Sync + 'static,
@@ -338,8 +383,11 @@ where
             max_redirects,
             checks_arguments,
             max_in_flight,
+            max_bytes_in_flight,
             max_exclusive,
             connections_per_node,
+            dial_limit,
+            addr_map,
         } = self.settings;
         if max_in_flight == 0 {
             return Err(Error::new(
@@ -355,10 +403,12 @@ where
         }
         let config = match connect {
             Some(config) => config,
-            // A connection is given up when nothing arrives for ten times as long as a request may take. A node
-            // that forks or runs a slow script keeps its connection, however impatient the requests are.
+            // A connection is looked into when a request would have given up, or a second has passed without a sign of
+            // life, and given up when nothing arrives for ten times as long as a request may take. A node that forks or
+            // runs a slow script keeps its connection, however impatient the requests are.
             None => ConnectConfig::from_urls(&urls)?.connection(
                 connection::Config::default()
+                    .suspect_after(timeout.min(Duration::from_secs(1)))
                     .stall_timeout(timeout.saturating_mul(10).max(Duration::from_secs(5))),
             ),
         };
@@ -368,8 +418,18 @@ where
         let route = RouteLayer::new(&urls)
             .max_redirects(max_redirects)
             .check_arguments(checks_arguments)
+            .with_addr_map(addr_map)
             .counters(counters.clone())
             .lifecycle(&lifecycle);
+        // A primary that comes back should not be slept through, and one that does not should not take all places.
+        let mut retry = retry.hurry_on(route.changes()).counters(counters.clone());
+        if !retry.bounds_waiting() {
+            retry = retry.max_waiting(max_in_flight.div_ceil(2));
+        }
+        let connector = Connector::new(config.counters(counters.clone()))
+            .suspicions(route.suspicions())
+            .lifecycle(&lifecycle);
+        let fail_fast = FailFastLayer::new().counters(counters.clone());
         let cache = ConnectionCacheLayer::new()
             .retain_only(route.nodes())
             .counters(counters.clone())
@@ -384,15 +444,23 @@ where
             .layer(cache)
             .layer(lanes)
             .layer(self.node)
+            // Next to the connection: what an application's layer makes wait is its own business.
+            .layer(NodeLayer::per_node(fail_fast))
             .layer(self.connect)
+            // Outside of the timeout: to wait for one's turn is not to connect.
+            .layer(dial_limit.counters(counters.clone()))
             .layer(tower::timeout::TimeoutLayer::new(connect_timeout))
-            .service(Connector::new(config).lifecycle(&lifecycle));
+            .service(connector);
         let stack = ServiceBuilder::new()
-            .layer(InFlightLimitLayer::new(max_in_flight).lifecycle(&lifecycle))
+            .layer(
+                InFlightLimitLayer::new(max_in_flight)
+                    .max_bytes(max_bytes_in_flight)
+                    .lifecycle(&lifecycle),
+            )
             .layer(TraceLayer::new())
             .layer(ScatterGatherLayer::new().check_arguments(checks_arguments))
             .layer(TimeoutLayer::new(timeout).counters(counters.clone()))
-            .layer(RetryLayer::new(retry.counters(counters.clone())))
+            .layer(RetryLayer::new(retry))
             .layer(self.attempt)
             .service(route.clone());
         let cluster = Cluster::new(stack)

@@ -42,7 +42,7 @@ use std::time::Duration;
 use tower::{BoxError, Layer, Service};
 
 pub use self::builder::{
-    AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, RequestStack,
+    AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, NodeStack, RequestStack,
 };
 pub use self::pipeline::Pipeline;
 use self::reply::{Exchange, Reply};

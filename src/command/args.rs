@@ -156,6 +156,7 @@ impl Args {
         }
     }
 
+    #[inline]
     fn parts(&self) -> (&[u8], &[(usize, Bytes)]) {
         match &self.encoded {
             Encoded::Inline { len, bytes } => (&bytes[..usize::from(*len)], &[]),
@@ -164,6 +165,7 @@ impl Args {
     }
 
     /// How many bytes [`segments`](Args::segments) are.
+    #[inline]
     pub(super) fn encoded_len(&self) -> usize {
         let (bytes, shared) = self.parts();
         bytes.len() + shared.iter().map(|(_, large)| large.len()).sum::<usize>()

@@ -321,6 +321,7 @@ impl Command {
     }
 
     /// How many bytes the command is on the wire, without its `*N` header; of a batch, the sum of its commands.
+    #[inline]
     pub(crate) fn encoded_len(&self) -> usize {
         match self.batch() {
             Some(batch) => batch.commands().iter().map(Self::encoded_len).sum(),

@@ -283,6 +283,10 @@ impl Turn {
             state.pacer = Some(AbortOnDrop::new(task));
         }
         drop(state);
+        if old.is_none() {
+            // The pacer may sleep for longer than this one has to wait.
+            queue.changed.notify_one();
+        }
         drop(old);
         self.queue = Some(queue);
         Poll::Pending
@@ -298,6 +302,9 @@ impl Drop for Turn {
         if left.is_none() {
             // It had been let in, and never looked.
             queue.leave(&self.addr);
+        } else {
+            // Perhaps nobody waits any more.
+            queue.changed.notify_one();
         }
     }
 }

@@ -273,12 +273,9 @@ fn those_who_wait_outlive_the_runtime_that_paced_them() {
     let limit = DialLimitLayer::new().rate(1, 1);
     let mut limit = limit.layer(quick(&begun));
     let gone = runtime();
-    let mut waiting = gone.block_on(async {
-        limit.call(node(1)).await.expect("connected");
-        let mut waiting = task::spawn(limit.call(node(2)));
-        assert_pending!(waiting.poll());
-        waiting
-    });
+    gone.block_on(limit.call(node(1))).expect("connected");
+    let mut waiting = task::spawn(limit.call(node(2)));
+    gone.block_on(async { assert_pending!(waiting.poll()) });
     drop(gone);
     assert!(waiting.is_woken());
     runtime().block_on(async {

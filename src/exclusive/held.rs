@@ -12,7 +12,7 @@ use tower::{BoxError, Service};
 use super::leased::Leased;
 use super::residue::{Residue, depends_on_reply};
 use crate::command::Command;
-use crate::error::{Delivery, Error};
+use crate::error::{Delivery, Error, ErrorKind};
 use crate::lifecycle;
 use crate::value::Value;
 
@@ -136,7 +136,12 @@ where
         let result = ready!(this.reply.poll(cx)).map_err(|error| Error::from(error.into()));
         let is_answered = match &result {
             Ok(reply) => !*this.depends_on_reply || is_accepted(reply),
-            Err(error) => !*this.depends_on_reply && error.delivery() == Delivery::NotSent,
+            // A connection that is not ready is not for the next one.
+            Err(error) => {
+                !*this.depends_on_reply
+                    && error.delivery() == Delivery::NotSent
+                    && error.kind() != ErrorKind::Unavailable
+            }
         };
         if is_answered {
             this.outstanding.hold = None;

@@ -271,10 +271,11 @@ impl<S: Send + 'static> Lane<S> {
     ///
     /// Outside of a tokio runtime.
     pub(super) fn acquire(self: &Arc<Self>) -> Result<Acquired<S>, Error> {
+        let mut state = self.state.lock();
+        // Under the lock that `close` takes: nobody queues after it.
         if self.lifecycle().is_closed() {
             return Err(shut_down());
         }
-        let mut state = self.state.lock();
         // The runtime that it was started on may have gone since.
         if state.sweeper.as_ref().is_none_or(AbortOnDrop::is_finished) {
             let sweep = idle::sweep(Arc::downgrade(self), self.settings.idle_timeout);

@@ -6,6 +6,7 @@ use super::FailFast;
 use super::readiness::Readiness;
 use crate::addr::NodeAddr;
 use crate::metrics::Counters;
+use crate::node::ForNode;
 
 /// A layer that answers at once while the service is not ready; see the [module docs](super).
 ///
@@ -49,21 +50,22 @@ impl FailFastLayer {
         self
     }
 
-    /// The same for a service of this node, which errors and events then name.
-    ///
-    /// ```
-    /// use tower_redis_cluster::{FailFastLayer, NodeAddr, NodeLayer};
-    ///
-    /// let fail_fast = FailFastLayer::new();
-    /// let layer = NodeLayer::from_fn(move |addr: &NodeAddr| fail_fast.for_node(addr));
-    /// # let _ = layer;
-    /// ```
+    /// The same for a service of this node, which errors and events then name; what
+    /// [`NodeLayer::per_node`](crate::NodeLayer::per_node) asks for.
     #[must_use]
     pub fn for_node(&self, addr: &NodeAddr) -> Self {
         Self {
             node: Some(addr.clone()),
             ..self.clone()
         }
+    }
+}
+
+impl ForNode for FailFastLayer {
+    type Layer = Self;
+
+    fn for_node(&self, addr: &NodeAddr) -> Self {
+        self.for_node(addr)
     }
 }
 

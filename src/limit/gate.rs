@@ -25,12 +25,9 @@
 //! - While anybody waits, or the gate is closed, `AWAITED` is set. Both are changed under the lock only.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
-
+use super::sync::{Arc, AtomicU64, Mutex, Ordering};
 use crate::error::Error;
 use crate::lifecycle::{Lifecycle, Requests, shut_down};
 
@@ -80,16 +77,20 @@ const UNIT_BYTES: usize = 64;
 const CLOSED: u64 = 1 << 63;
 
 /// The largest number of requests that there is room to count.
-pub(super) const MAX_REQUESTS: usize = (UNIT / ONE - 1) as usize;
+const MAX_REQUESTS: usize = (UNIT / ONE - 1) as usize;
 /// As many bytes are no bound. With what a request may have at most, they are still counted.
 const MAX_UNITS: u64 = 1 << 36;
 const MAX_UNITS_OF_ONE: u64 = 1 << 36;
 
 /// What a request with so many bytes adds to the occupancy.
+#[inline]
 fn weight(bytes: usize) -> u64 {
-    let units = bytes.div_ceil(UNIT_BYTES) as u64;
+    let units = (bytes / UNIT_BYTES) as u64 + 1;
     ONE + UNIT * units.min(MAX_UNITS_OF_ONE)
 }
+
+/// How many are told of a place at once. Should there be more places, whoever leaves next tells others.
+const MAX_WOKEN: usize = 64;
 
 /// Why a place was not given.
 #[derive(Debug)]
@@ -114,12 +115,16 @@ impl Gate {
         Self { shared }
     }
 
-    /// Takes a place for a request of so many bytes, or a turn if there is none.
+    /// Takes a place for a request of so many bytes, if there is one.
+    #[inline]
+    pub(super) fn try_enter(&self, bytes: usize) -> Option<Place> {
+        let weight = weight(bytes);
+        self.shared.try_enter(weight).then(|| self.place(weight))
+    }
+
+    /// Takes a place, or a turn if there is still none.
     pub(super) fn enter(&self, bytes: usize) -> Result<Place, Denied> {
         let weight = weight(bytes);
-        if self.shared.try_enter(weight) {
-            return Ok(self.place(weight));
-        }
         let mut state = self.shared.state.lock();
         if self.shared.is_closed() {
             return Err(Denied::Closed(shut_down()));
@@ -139,6 +144,7 @@ impl Gate {
         }))
     }
 
+    #[inline]
     fn place(&self, weight: u64) -> Place {
         let gate = self.clone();
         Place { gate, weight }
@@ -192,10 +198,12 @@ impl Shared {
         requests(self.occupancy.load(Ordering::Relaxed))
     }
 
+    #[inline]
     fn has_room(&self, occupancy: u64) -> bool {
         requests(occupancy) < self.max && occupancy / UNIT < self.max_units
     }
 
+    #[inline]
     fn has_vacancy(&self) -> bool {
         self.has_room(self.occupancy.load(Ordering::Relaxed))
     }
@@ -205,6 +213,7 @@ impl Shared {
     }
 
     /// Takes a place if there is one.
+    #[inline]
     fn try_enter(&self, weight: u64) -> bool {
         self.update(|occupancy| self.has_room(occupancy).then(|| occupancy + weight))
     }
@@ -222,6 +231,7 @@ impl Shared {
         self.update(|occupancy| (occupancy & AWAITED == 0).then(|| occupancy - weight))
     }
 
+    #[inline]
     fn update(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
         let change = self
             .occupancy
@@ -244,7 +254,8 @@ impl Shared {
     fn visitors_to_wake(&self, state: &mut State) -> Vec<Waker> {
         let count = match self.inside() {
             0 => state.visitors.len(),
-            inside if self.has_vacancy() => (self.max - inside) as usize,
+            // At the bound on bytes, there is room for few of those who wait for it.
+            inside if self.has_vacancy() => ((self.max - inside) as usize).min(MAX_WOKEN),
             _ => 0,
         };
         let visitors = std::iter::from_fn(|| state.visitors.pop_first());
@@ -252,6 +263,7 @@ impl Shared {
     }
 }
 
+#[inline]
 fn requests(occupancy: u64) -> u64 {
     occupancy % UNIT / ONE
 }
@@ -337,16 +349,20 @@ impl Visitor {
         &self.gate
     }
 
+    /// True if there is a place, and nothing is to be taken back for having waited for one.
+    #[inline]
+    pub(super) fn sees_vacancy(&self) -> bool {
+        self.ticket.is_none() && self.gate.shared.has_vacancy()
+    }
+
     /// Ready while there is a place, which is not reserved by that.
     ///
     /// # Errors
     ///
     /// If the gate was closed.
+    #[cold]
     pub(super) fn poll_vacancy(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let shared = &*self.gate.shared;
-        if self.ticket.is_none() && shared.has_vacancy() {
-            return Poll::Ready(Ok(()));
-        }
         let mut state = shared.state.lock();
         if shared.is_closed() {
             // Nobody queues any more.

@@ -43,6 +43,7 @@
 pub mod future;
 mod gate;
 mod layer;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -118,13 +119,30 @@ where
     type Future = ResponseFuture<S>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        ready!(self.visitor.poll_vacancy(cx))?;
+        if !self.visitor.sees_vacancy() {
+            ready!(self.visitor.poll_vacancy(cx))?;
+        }
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, mut command: Command) -> Self::Future {
-        match self.visitor.gate().enter(command.encoded_len()) {
+    fn call(&mut self, command: Command) -> Self::Future {
+        match self.visitor.gate().try_enter(command.encoded_len()) {
             // Should the call panic, the place is dropped here and now, whatever becomes of this service.
+            Some(place) => ResponseFuture::running(self.inner.call(command), place),
+            None => self.call_late(command),
+        }
+    }
+}
+
+impl<S> InFlightLimit<S>
+where
+    S: Service<Command> + Clone,
+{
+    /// Calls, though others were quicker. Not in line: nearly always nobody was, and nothing is to be paid for this then.
+    #[cold]
+    #[inline(never)]
+    fn call_late(&mut self, mut command: Command) -> ResponseFuture<S> {
+        match self.visitor.gate().enter(command.encoded_len()) {
             Ok(place) => ResponseFuture::running(self.inner.call(command), place),
             Err(Denied::Turn(turn)) => {
                 if command.block_time() == BlockTime::NotBlocking {

@@ -35,6 +35,16 @@ impl<F> NodeLayer<FromFn<F>> {
     }
 }
 
+impl<L: ForNode> NodeLayer<PerAddr<L>> {
+    /// Applies to each connection what `layers` gives for its address, such as a
+    /// [`FailFastLayer`](crate::FailFastLayer) or a [`BreakerLayer`](crate::BreakerLayer).
+    pub fn per_node(layers: L) -> Self {
+        Self {
+            wrap: Arc::new(PerAddr { layers }),
+        }
+    }
+}
+
 impl<M, W> Layer<M> for NodeLayer<W> {
     type Service = PerNode<M, W>;
 
@@ -49,6 +59,15 @@ impl<W> Clone for NodeLayer<W> {
             wrap: Arc::clone(&self.wrap),
         }
     }
+}
+
+/// What has a layer for each node. As [`NodeLayer::from_fn`], with a type that has a name.
+pub trait ForNode {
+    /// The layer for one node.
+    type Layer;
+
+    /// The layer for the node with this address.
+    fn for_node(&self, addr: &NodeAddr) -> Self::Layer;
 }
 
 /// How a connection `S` to a node is wrapped. Sealed: see [`NodeLayer`] for the ways there are.
@@ -91,6 +110,23 @@ where
     }
 }
 
+/// A layer per address; made by [`NodeLayer::per_node`].
+#[derive(Debug)]
+pub struct PerAddr<L> {
+    layers: L,
+}
+
+impl<L, S> WrapNode<S> for PerAddr<L>
+where
+    L: ForNode<Layer: Layer<S>>,
+{
+    type Service = <L::Layer as Layer<S>>::Service;
+
+    fn wrap(&self, addr: &NodeAddr, connection: S) -> Self::Service {
+        self.layers.for_node(addr).layer(connection)
+    }
+}
+
 impl<F> fmt::Debug for FromFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(std::any::type_name::<F>())
@@ -102,4 +138,5 @@ mod sealed {
 
     impl<L> Sealed for super::Same<L> {}
     impl<F> Sealed for super::FromFn<F> {}
+    impl<L> Sealed for super::PerAddr<L> {}
 }

@@ -39,7 +39,7 @@ use std::task::{Context, Poll};
 use tower::Service;
 
 use self::future::ResponseFuture;
-pub use self::layer::{FromFn, NodeLayer, Same, WrapNode};
+pub use self::layer::{ForNode, FromFn, NodeLayer, PerAddr, Same, WrapNode};
 use crate::addr::NodeAddr;
 
 /// Wraps each service `M` makes in a layer; see the [module docs](self).

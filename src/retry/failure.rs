@@ -20,6 +20,10 @@ pub trait Failure: sealed::Sealed {
     /// Our error, unless another layer wrapped it.
     #[doc(hidden)]
     fn ours_mut(&mut self) -> Option<&mut Error>;
+
+    /// Our error as one of this type.
+    #[doc(hidden)]
+    fn from_ours(error: Error) -> Self;
 }
 
 impl Failure for Error {
@@ -29,6 +33,10 @@ impl Failure for Error {
 
     fn ours_mut(&mut self) -> Option<&mut Error> {
         Some(self)
+    }
+
+    fn from_ours(error: Error) -> Self {
+        error
     }
 }
 
@@ -42,6 +50,10 @@ impl Failure for BoxError {
 
     fn ours_mut(&mut self) -> Option<&mut Error> {
         self.downcast_mut()
+    }
+
+    fn from_ours(error: Error) -> Self {
+        error.into()
     }
 }
 

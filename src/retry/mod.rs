@@ -9,10 +9,11 @@
 //! | `Ok` with `TRYAGAIN`, `CLUSTERDOWN`, `MASTERDOWN`, `LOADING`, `READONLY`, `MOVED` or `ASK` | every command |
 //! | `Ok` with `READONLY`, `MOVED` or `ASK` of a node that the command [names](crate::Target::Node) | no |
 //! | `Ok` with `UNBLOCKED`, if the node let go of a blocked client because it lost its role | every command |
+//! | `Ok` with `NOAUTH`, after which the [connection](crate::connection#credentials) is replaced | every command, counted as a failure |
 //! | `Ok` with any other value or error reply | no |
 //! | `Err`, [`NotSent`] or [`NotApplied`] | every command |
 //! | `Err`, [`Unknown`] | [idempotent](crate::Command::is_idempotent) commands |
-//! | `Err` that waiting does not mend: the command or a setting is wrong, the password is refused, the client is shut down | no |
+//! | `Err` that waiting does not mend: the command or a setting is wrong, the credentials are refused, the client is shut down | no |
 //!
 //! The commands of a [pipeline](crate::Command::pipeline) are judged one by one, with the pipeline's declaration that
 //! it is idempotent counting for each. Those that may be sent again make the next attempt, in which the others keep
@@ -22,7 +23,8 @@
 //! the others: over anything else, such as a single [`Connection`](crate::Connection), a pipeline is retried only if all
 //! of its commands may be sent again. A [transaction](crate::Command::transaction) is judged and retried as a whole.
 //!
-//! The last error says how far the command got at most in all attempts.
+//! The last error says how far the command got at most in all attempts. Where that is an error reply, and an attempt before
+//! it may have applied the command, it is turned into an `Err` of kind [`Server`](crate::ErrorKind::Server) that says so.
 //!
 //! # How often
 //!

@@ -1,5 +1,6 @@
 //! Whether and when a command is sent again.
 
+mod hindsight;
 mod parts;
 
 use std::error::Error as _;
@@ -34,6 +35,8 @@ pub struct RetryPolicy {
     attempts: u32,
     /// Retries that `retries` bounds.
     counted: u32,
+    /// Commands of a pipeline that may have been applied in an attempt before this one.
+    perhaps_applied: Vec<usize>,
     /// Why the attempt before this one was not the last.
     earlier: Option<Error>,
     /// How far the command got at most in the attempts before.
@@ -75,6 +78,7 @@ impl RetryPolicy {
             }),
             attempts: 0,
             counted: 0,
+            perhaps_applied: Vec::new(),
             earlier: None,
             reached: Delivery::NotSent,
             is_after_refusal: false,
@@ -340,11 +344,8 @@ impl<E: Failure> Policy<Command, Value, E> for RetryPolicy {
             Some(batch) => self.retry_parts(command, batch, result),
             None => self.retry_whole(command, result),
         };
-        if backoff.is_none()
-            && let Err(error) = result
-            && let Some(error) = error.ours_mut()
-        {
-            self.annotate(error);
+        if backoff.is_none() {
+            self.conclude(command, result);
         }
         backoff
     }

@@ -33,9 +33,11 @@ impl Setback {
             // The application chose the node, so that no other is asked.
             return None;
         }
-        reply.is_unready().then(|| Self {
+        let is_unready = reply.is_unready();
+        // Else it is about the connection, which is replaced, and not about the command.
+        (is_unready || reply.is_unauthenticated()).then(|| Self {
             error: Error::server(reply.clone()),
-            is_unready: true,
+            is_unready,
             was_sent: true,
         })
     }
@@ -54,6 +56,8 @@ impl Setback {
                 }
                 true
             }
+            // It was redirected to where nobody can go, which time may mend and may not.
+            ErrorKind::Topology if error.delivery() == Delivery::NotApplied => false,
             ErrorKind::Connect
             | ErrorKind::Topology
             | ErrorKind::TooManyRedirects

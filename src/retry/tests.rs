@@ -97,9 +97,58 @@ async fn a_refusal_is_retried_for_every_command_until_it_ends() {
     }
 }
 
+/// The connection was lost while the command was on its way, and then the node was not ready.
+fn lost_and_refused(attempt: u32) -> Result<Value, BoxError> {
+    match attempt {
+        1 => failure(ErrorKind::Connection, Delivery::Unknown),
+        _ => refusal("CLUSTERDOWN"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_deny_what_an_attempt_before_may_have_done() {
+    let write = write().idempotent();
+    let write = run(policy(2), write, lost_and_refused).await;
+    let error = write.result.expect_err("refused");
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    assert_eq!(
+        error.server_error().map(ServerError::code),
+        Some("CLUSTERDOWN")
+    );
+    assert_eq!((error.attempts(), write.attempts), (3, 3));
+
+    // A read applies nothing, and a command that was only refused was not applied.
+    let get = run(policy(2), cmd("GET").arg("k"), lost_and_refused).await;
+    assert!(matches!(get.result, Ok(Value::Error(_))));
+    let refused = run(policy(2), read(), |_| refusal("CLUSTERDOWN")).await;
+    assert!(matches!(refused.result, Ok(Value::Error(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_no_longer_authenticated_is_retried_a_few_times() {
+    let answer = |attempt| match attempt {
+        2 => Ok(Value::Nil),
+        _ => refusal("NOAUTH"),
+    };
+    let healed = run(policy(3), write(), answer).await;
+    assert_eq!(healed.result.expect("on another connection"), Value::Nil);
+    // However long the deadline.
+    let due = due_in(write(), Duration::from_secs(60));
+    let in_vain = run(policy(3), due, |_| refusal("NOAUTH")).await;
+    assert_eq!(in_vain.attempts, 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_error_reply_is_an_answer() {
-    for code in ["WRONGTYPE", "ERR", "BUSY", "CROSSSLOT", "NOAUTH", ""] {
+    for code in [
+        "WRONGTYPE",
+        "ERR",
+        "BUSY",
+        "CROSSSLOT",
+        "NOPERM",
+        "WRONGPASS",
+        "",
+    ] {
         let run = run(policy(3), read(), |_| refusal(code)).await;
         assert!(matches!(run.result, Ok(Value::Error(_))));
         assert_eq!(run.attempts, 1, "{code}");

@@ -12,6 +12,7 @@ use tower::{Service, ServiceExt};
 use tower_redis_cluster::testing::LocalCluster;
 use tower_redis_cluster::{
     Cluster, Command, ConnectConfig, Connection, Connector, Error, FromValue, NodeAddr, cmd,
+    connection,
 };
 
 /// A real cluster, or `None`, saying so, where there is no server program.
@@ -90,7 +91,9 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) async fn new(addr: NodeAddr) -> Self {
-        let connector = Connector::new(ConnectConfig::default());
+        // Whatever it is told to do to the node, it opens no connections that would be counted.
+        let config = connection::Config::default().suspect_after(None);
+        let connector = Connector::new(ConnectConfig::default().connection(config));
         let connection = connector
             .oneshot(addr)
             .await

@@ -2,7 +2,7 @@
 
 use super::RetryPolicy;
 use crate::command::{Batch, Command, Outcome};
-use crate::error::Error;
+use crate::error::{Delivery, Error};
 use crate::retry::backoff::Backoff;
 use crate::retry::failure::Failure;
 use crate::retry::setback::Setback;
@@ -26,14 +26,18 @@ impl RetryPolicy {
         {
             self.remember(setback);
         }
-        match (result, &backoff) {
-            (Ok(reply), Some(_)) => parts.keep_replies(batch, std::mem::replace(reply, Value::Nil)),
-            (Ok(_), None) => {}
-            (Err(error), Some(_)) => parts.keep_outcomes(batch, &error.to_ours(), self.attempts),
+        let perhaps_applied = parts.perhaps_applied();
+        match (&mut *result, &backoff) {
+            (Ok(reply), Some(_)) => {
+                parts.keep_replies(self, batch, std::mem::replace(reply, Value::Nil));
+            }
+            (Ok(_), None) => self.conclude_parts(batch, result),
+            (Err(error), Some(_)) => parts.keep_outcomes(self, batch, &error.to_ours()),
             (Err(error), None) => {
-                Setbacks::default().keep_outcomes(batch, &error.to_ours(), self.attempts);
+                Setbacks::default().keep_outcomes(self, batch, &error.to_ours());
             }
         }
+        self.perhaps_applied.extend(perhaps_applied);
         backoff
     }
 
@@ -133,11 +137,21 @@ impl Setbacks {
         })
     }
 
+    /// The commands of which it is not known what became of them.
+    fn perhaps_applied(&self) -> Vec<usize> {
+        let unknown = self.parts.iter();
+        let unknown = unknown.filter(|(_, setback)| setback.error.delivery() == Delivery::Unknown);
+        unknown.map(|(part, _)| *part).collect()
+    }
+
     /// Records the replies of an attempt, but for those that are setbacks.
-    fn keep_replies(self, batch: &Batch, reply: Value) {
+    fn keep_replies(self, policy: &RetryPolicy, batch: &Batch, reply: Value) {
         let outcomes = match reply {
             Value::Array(replies) => {
-                let answered = replies.into_iter().map(|reply| Outcome::Final(Ok(reply)));
+                let replies = replies.into_iter().enumerate();
+                let answered = replies.map(|(part, reply)| {
+                    Outcome::Final(policy.in_hindsight(batch, part, Ok(reply)))
+                });
                 answered.collect()
             }
             _ => batch.outcomes(),
@@ -147,11 +161,12 @@ impl Setbacks {
 
     /// Records what came of an attempt that failed with the error `whole`: each command's own outcome, but for the
     /// setbacks.
-    fn keep_outcomes(self, batch: &Batch, whole: &Error, attempts: u32) {
-        let outcomes = batch.outcomes().into_iter().map(|outcome| {
-            let result = result_of(outcome, whole);
+    fn keep_outcomes(self, policy: &RetryPolicy, batch: &Batch, whole: &Error) {
+        let outcomes = batch.outcomes().into_iter().enumerate();
+        let outcomes = outcomes.map(|(part, outcome)| {
+            let result = policy.in_hindsight(batch, part, result_of(outcome, whole));
             Outcome::Final(result.map_err(|error| match error.attempts() {
-                0 => error.with_attempts(attempts),
+                0 => error.with_attempts(policy.attempts),
                 _ => error,
             }))
         });

@@ -129,6 +129,40 @@ async fn retries_of_one_batch_are_bounded_as_those_of_one_command() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_deny_what_an_attempt_before_may_have_done() {
+    let lost = || failure(ErrorKind::Connection, Delivery::Unknown);
+    // Refused at last with replies to all, and with another command that failed.
+    for of_another in [number(7), failure(ErrorKind::Connection, Delivery::Unknown)] {
+        let answer = |attempt, part| match (attempt, part) {
+            (1, 0 | 1) => lost(),
+            (_, 0) => refusal("CLUSTERDOWN wait"),
+            (1, 2) => refusal("CLUSTERDOWN wait"),
+            (_, 2) => of_another.clone(),
+            (_, part) => number(part),
+        };
+        let run = run(
+            policy(2),
+            Command::pipeline([read(), read(), write()]),
+            answer,
+        )
+        .await;
+        run.result
+            .as_ref()
+            .expect_err("not known what became of it");
+        let [Outcome::Final(refused), Outcome::Final(answered), _] = &run.outcomes()[..] else {
+            panic!("{run:?}");
+        };
+        let error = refused.as_ref().expect_err("refused");
+        assert_eq!(error.delivery(), Delivery::Unknown);
+        assert_eq!(
+            error.server_error().map(ServerError::code),
+            Some("CLUSTERDOWN")
+        );
+        assert_eq!(answered.as_ref().ok(), Some(&Value::Integer(1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_are_counted_out_while_refusals_have_the_deadline() {
     let over = Instant::now() + Duration::from_secs(2);
     let answer = |_, part| match part {
