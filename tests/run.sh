@@ -29,7 +29,7 @@ cargo test --workspace --all-features --bench micro
 
 say "examples"
 cargo build --workspace --examples --bins
-for example in quickstart pipeline transaction script watch blocking_queue scan custom_stack load_shed_and_buffer; do
+for example in quickstart pipeline transaction script watch blocking_queue scan custom_stack load_shed_and_buffer breaker; do
     say "example $example"
     cargo run --quiet --example "$example"
 done
