@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower::timeout::error::Elapsed;
 use tower::{BoxError, Service, ServiceExt};
 
@@ -16,6 +17,10 @@ use super::pool::{Dial, Pool};
 use super::trace;
 use crate::addr::NodeAddr;
 use crate::error::{Delivery, Error, ErrorKind};
+
+/// How long an attempt is waited for that follows a failure. Connecting takes some round trips; a node that needs longer
+/// is as good as away, and those who want to wait for it count elsewhere.
+const HANGING: Duration = Duration::from_millis(500);
 
 /// Makes the connection and hands the outcome to the pool.
 ///
@@ -35,7 +40,17 @@ where
     counters.dials_started().increment();
     trace::dialling(&dial.addr);
     let start = Instant::now();
-    let outcome = make_service(make, dial.addr.clone()).await;
+    let mut making = pin!(make_service(make, dial.addr.clone()));
+    let outcome = match &dial.last_error {
+        None => making.await,
+        Some(error) => match timeout(HANGING, making.as_mut()).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                dial.waiters.refuse(error.clone());
+                making.await
+            }
+        },
+    };
     let Some(pool) = pool.upgrade() else { return };
     match outcome {
         Ok(service) => {

@@ -95,6 +95,8 @@ pub(super) struct Dial<S> {
     pub(super) delay: Duration,
     /// Attempts that failed in a row before this one.
     pub(super) failures: u32,
+    /// Why the last of them failed.
+    pub(super) last_error: Option<Error>,
     pub(super) waiters: Arc<Waiters<S>>,
 }
 
@@ -147,15 +149,23 @@ impl<S> Pool<S> {
         if let Some(stored) = self.connected(&addr, Arc::clone) {
             return Miss::Connected(stored);
         }
-        let (delay, failures) = match pending.get(&addr) {
-            None => (Duration::ZERO, 0),
+        let (delay, failures, last_error) = match pending.get(&addr) {
+            None => (Duration::ZERO, 0, None),
             Some(Pending::Dialling { waiters, .. }) => match waiters.upgrade() {
                 Some(waiters) => {
-                    self.counters().dials_shared().increment();
-                    return Miss::Waiting(waiters.join());
+                    return match waiters.join() {
+                        Ok(receiver) => {
+                            self.counters().dials_shared().increment();
+                            Miss::Waiting(receiver)
+                        }
+                        Err(error) => {
+                            self.counters().dials_refused().increment();
+                            Miss::Refused(error)
+                        }
+                    };
                 }
                 // The task's runtime was shut down under it.
-                None => (Duration::ZERO, 0),
+                None => (Duration::ZERO, 0, None),
             },
             Some(Pending::BackingOff {
                 failures,
@@ -167,17 +177,18 @@ impl<S> Pool<S> {
                     self.counters().dials_refused().increment();
                     return Miss::Refused(error.clone());
                 }
-                (left, *failures)
+                (left, *failures, Some(error.clone()))
             }
         };
-        let waiters = Arc::new(Waiters::default());
-        let receiver = waiters.join();
+        let (waiters, receiver) = Waiters::with_first();
+        let waiters = Arc::new(waiters);
         let entry = Pending::Dialling {
             waiters: Arc::downgrade(&waiters),
             _task: AbortOnDrop::new(spawn(Dial {
                 addr: addr.clone(),
                 delay,
                 failures,
+                last_error,
                 waiters,
             })),
         };
@@ -444,28 +455,40 @@ pub(super) struct Waiters<S>(Mutex<Waiting<S>>);
 struct Waiting<S> {
     senders: Vec<oneshot::Sender<Outcome<S>>>,
     sweep_at: usize,
-}
-
-impl<S> Default for Waiters<S> {
-    fn default() -> Self {
-        Self(Mutex::new(Waiting {
-            senders: Vec::new(),
-            sweep_at: 64,
-        }))
-    }
+    /// What those are told who would wait, once nobody is to wait any more.
+    refusal: Option<Error>,
 }
 
 impl<S> Waiters<S> {
-    fn join(&self) -> oneshot::Receiver<Outcome<S>> {
+    fn with_first() -> (Self, oneshot::Receiver<Outcome<S>>) {
+        let (sender, receiver) = oneshot::channel();
+        let waiting = Waiting {
+            senders: vec![sender],
+            sweep_at: 64,
+            refusal: None,
+        };
+        (Self(Mutex::new(waiting)), receiver)
+    }
+
+    fn join(&self) -> Result<oneshot::Receiver<Outcome<S>>, Error> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.0.lock();
+        if let Some(error) = &waiting.refusal {
+            return Err(error.clone());
+        }
         if waiting.senders.len() >= waiting.sweep_at {
             // Nothing was sent to them, so that nothing of others is dropped.
             waiting.senders.retain(|sender| !sender.is_closed());
             waiting.sweep_at = (2 * waiting.senders.len()).max(64);
         }
         waiting.senders.push(sender);
-        receiver
+        Ok(receiver)
+    }
+
+    /// Lets nobody wait any longer.
+    pub(super) fn refuse(&self, error: Error) {
+        self.0.lock().refusal = Some(error.clone());
+        self.tell(&Err(error));
     }
 
     fn tell(&self, outcome: &Outcome<S>) {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::budget::Budget;
 use super::news::News;
-use super::waiting::Waiter;
+use crate::metrics::Counters;
 
 /// How late tokio's timers may be: a pause must not end past the deadline by that.
 pub(super) const TIMER_RESOLUTION: Duration = Duration::from_millis(1);
@@ -32,16 +32,17 @@ struct Pause {
     sleep: Pin<Box<Sleep>>,
     patience: Option<Patience>,
     news: Option<News>,
-    waiter: Option<Waiter>,
+    is_refused: bool,
 }
 
 /// What a retry waits for that the budget does not allow yet.
 #[derive(Debug)]
 pub(super) struct Patience {
     pub(super) budget: Arc<Budget>,
+    pub(super) counters: Counters,
     /// How long to wait before the budget is asked again: between half of it and all.
     pub(super) interval: Duration,
-    /// Then the retry is made in any case: there is time for one more answer.
+    /// Then it is too late: the retry is refused.
     pub(super) until: Instant,
 }
 
@@ -60,19 +61,16 @@ impl Backoff {
         self
     }
 
-    /// Counts whoever pauses, until the pause is over.
-    pub(super) fn counting(mut self, waiter: Option<Waiter>) -> Self {
-        if let Some(pause) = &mut self.pause {
-            pause.waiter = waiter;
-        }
-        self
-    }
-
     /// A pause that ends when the budget allows for it.
     pub(super) fn patient(delay: Duration, patience: Patience) -> Self {
         Self {
             pause: Some(Box::new(Pause::new(delay, Some(patience)))),
         }
+    }
+
+    /// Whether the pause ended because the budget had not allowed for the retry in time.
+    pub(super) fn is_refused(&self) -> bool {
+        self.pause.as_ref().is_some_and(|pause| pause.is_refused)
     }
 }
 
@@ -82,7 +80,7 @@ impl Pause {
             sleep: Box::pin(sleep(delay)),
             patience,
             news: None,
-            waiter: None,
+            is_refused: false,
         }
     }
 }
@@ -95,7 +93,7 @@ impl Future for Backoff {
             sleep,
             patience,
             news,
-            ..
+            is_refused,
         }) = self.pause.as_deref_mut()
         else {
             return Poll::Ready(());
@@ -111,16 +109,23 @@ impl Future for Backoff {
         loop {
             ready!(sleep.as_mut().poll(cx));
             let now = Instant::now();
-            match patience {
-                Some(patience) if now < patience.until && !patience.budget.withdraw() => {
-                    let pause = patience.interval.mul_f64(0.5 + fastrand::f64() / 2.0);
-                    let next = now.checked_add(pause).unwrap_or(patience.until);
-                    sleep
-                        .as_mut()
-                        .reset(next.min(patience.until).max(now + TIMER_RESOLUTION));
-                }
-                _ => return Poll::Ready(()),
+            let Some(patience) = patience else {
+                return Poll::Ready(());
+            };
+            if patience.budget.withdraw() {
+                patience.counters.retries().increment();
+                return Poll::Ready(());
             }
+            if now >= patience.until {
+                patience.counters.retries_withheld().increment();
+                *is_refused = true;
+                return Poll::Ready(());
+            }
+            let pause = patience.interval.mul_f64(0.5 + fastrand::f64() / 2.0);
+            let next = now.checked_add(pause).unwrap_or(patience.until);
+            sleep
+                .as_mut()
+                .reset(next.min(patience.until).max(now + TIMER_RESOLUTION));
         }
     }
 }

@@ -37,17 +37,17 @@ pin_project! {
         // What became of the attempts so far. In a box, since nearly every request is done with its first.
         policy: Option<Box<RetryPolicy>>,
         #[pin]
-        state: State<S, S::Future>,
+        state: State<S, S::Future, S::Error>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, F> {
+    enum State<S, F, E> {
         // An attempt is under way.
         Called { #[pin] reply: F },
-        // The pause before the next.
-        Waiting { pause: Backoff },
+        // The pause before the next, and what the last one came to.
+        Waiting { pause: Backoff, outcome: Option<Result<Value, E>> },
         // The service for the next attempt is not ready yet.
         Readying { service: S },
     }
@@ -87,12 +87,23 @@ where
                         .policy
                         .get_or_insert_with(|| Box::new(this.shared.policy.clone()));
                     match policy.retry(command, &mut result) {
-                        Some(pause) => State::Waiting { pause },
+                        Some(pause) => State::Waiting {
+                            pause,
+                            outcome: Some(result),
+                        },
                         None => return Poll::Ready(result),
                     }
                 }
-                StateProj::Waiting { pause } => {
-                    ready!(Pin::new(pause).poll(cx));
+                StateProj::Waiting { pause, outcome } => {
+                    ready!(Pin::new(&mut *pause).poll(cx));
+                    if pause.is_refused()
+                        && let (Some(command), Some(policy)) =
+                            (&*this.command, this.policy.as_mut())
+                        && let Some(mut outcome) = outcome.take()
+                    {
+                        policy.give_up(command, &mut outcome);
+                        return Poll::Ready(outcome);
+                    }
                     let service = this.shared.service.lock().clone();
                     State::Readying { service }
                 }

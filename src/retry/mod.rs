@@ -42,8 +42,7 @@
 //! - **The budget**, shared by all requests: retries of what was sent are at most a share of the requests of the last
 //!   ten seconds, so that an outage is not made worse by a multiple of the load. What was not sent is free: no server
 //!   has had to do with it. Where the cluster is not ready, an
-//!   empty budget does not end a request that has time: it waits for its share, or tries once more shortly
-//!   before its deadline. Retries that find the cluster ready again cost nothing, so that all who wait come
+//!   empty budget does not end a request that has time: it waits for its share until shortly before its deadline. Retries that find the cluster ready again cost nothing, so that all who wait come
 //!   through.
 //!
 //! # The pause before a retry
@@ -79,7 +78,8 @@
 //!
 //! The policy is a [`tower::retry::Policy`], so that it can be given to [`tower::retry::RetryLayer`] as well, and a
 //! policy of the application's own goes into that one. This crate's layer does the same for less: tower's clones
-//! policy and service for every request, and this one when there is something to retry.
+//! policy and service for every request, and this one when there is something to retry. It also ends a request whose
+//! retry the budget has not allowed by shortly before its deadline, where tower's, which cannot be told so, tries once more.
 //!
 //! [`Command::deadline`]: crate::Command::deadline
 //! [`NotApplied`]: crate::Delivery::NotApplied

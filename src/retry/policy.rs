@@ -16,7 +16,7 @@ use super::budget::Budget;
 use super::failure::Failure;
 use super::news::News;
 use super::setback::Setback;
-use super::waiting::WaitingRoom;
+use super::waiting::{Waiter, WaitingRoom};
 use crate::command::Command;
 use crate::error::{Delivery, Error};
 use crate::metrics::Counters;
@@ -43,6 +43,8 @@ pub struct RetryPolicy {
     reached: Delivery,
     /// This attempt is a retry that the budget has paid for, made because the cluster was not ready.
     is_after_refusal: bool,
+    /// Its place among those who wait for a node that cannot be reached.
+    place: Option<Arc<Waiter>>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +84,7 @@ impl RetryPolicy {
             earlier: None,
             reached: Delivery::NotSent,
             is_after_refusal: false,
+            place: None,
         }
     }
 
@@ -136,8 +139,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Lets at most so many requests pause because their node cannot be reached. Others end at once, with the outcome at
-    /// hand, and count as withheld. No bound unless set.
+    /// Lets at most so many requests wait because their node cannot be reached: from when that is found until an attempt
+    /// reaches it. Others end at once, with the outcome at hand, and count as withheld. No bound unless set.
     ///
     /// Where requests have much time, those for one dead node would else take all places of a bound on requests in
     /// flight, and leave none to those for healthy nodes. Half of that bound suits.
@@ -230,30 +233,38 @@ impl RetryPolicy {
                 delay = left - LAST_CALL;
             }
         }
-        let waiter = match &settings.waiting_room {
-            Some(room) if setback.is_unreachable() => match room.enter() {
-                Some(waiter) => Some(waiter),
-                None => {
-                    self.withheld(command, setback, "enough requests wait for their node");
-                    return None;
-                }
-            },
-            _ => None,
-        };
-        let backoff = match &settings.budget {
-            Some(budget) if setback.was_sent && !budget.withdraw() => {
-                // What a cluster that is not ready refuses is held back until there are tokens again, or until just
-                // before the deadline. Anything else is given up.
-                let until = deadline
-                    .filter(|_| is_patient)
-                    .and_then(|deadline| deadline.checked_sub(settings.delays.max))
-                    .filter(|until| *until > Instant::now());
-                let Some(until) = until else {
-                    self.withheld(command, setback, "the budget is empty");
+        match &settings.waiting_room {
+            Some(room) if setback.is_unreachable() => {
+                // It keeps its place while it tries: an attempt to connect may take as long as any pause.
+                let Some(place) = self.place.take().or_else(|| room.enter().map(Arc::new)) else {
+                    self.withheld(
+                        command,
+                        &setback.error,
+                        "enough requests wait for their node",
+                    );
                     return None;
                 };
+                self.place = Some(place);
+            }
+            _ => self.place = None,
+        }
+        let mut is_granted = true;
+        let backoff = match &settings.budget {
+            Some(budget) if setback.was_sent && !budget.withdraw() => {
+                // What a cluster that is not ready refuses is held back until there are tokens again, and given up if
+                // there are none just before the deadline. Anything else is given up at once.
+                let until = deadline
+                    .filter(|_| is_patient)
+                    .and_then(|deadline| deadline.checked_sub(LAST_CALL))
+                    .filter(|until| *until > Instant::now());
+                let Some(until) = until else {
+                    self.withheld(command, &setback.error, "the budget is empty");
+                    return None;
+                };
+                is_granted = false;
                 let patience = Patience {
                     budget: Arc::clone(budget),
+                    counters: settings.counters.clone(),
                     interval: settings.delays.max,
                     until,
                 };
@@ -262,9 +273,11 @@ impl RetryPolicy {
             _ => Backoff::new(delay),
         };
         let news = settings.changes.as_ref().filter(|_| setback.is_unready);
-        let backoff = backoff.unless(news.map(News::next)).counting(waiter);
+        let backoff = backoff.unless(news.map(News::next));
         self.counted += u32::from(is_counted);
-        settings.counters.retries().increment();
+        if is_granted {
+            settings.counters.retries().increment();
+        }
         tracing::debug!(
             target: "tower_redis_cluster",
             command = %command.name(),
@@ -276,15 +289,27 @@ impl RetryPolicy {
         Some(backoff)
     }
 
-    fn withheld(&self, command: &Command, setback: &Setback, why: &str) {
+    fn withheld(&self, command: &Command, error: &Error, why: &str) {
         self.settings.counters.retries_withheld().increment();
         tracing::debug!(
             target: "tower_redis_cluster",
             command = %command.name(),
             attempt = self.attempts,
-            cause = setback.error.cause(),
+            cause = error.cause(),
             "retry withheld: {why}",
         );
+    }
+
+    /// Makes the outcome of the last attempt final, though another was to follow it.
+    pub(super) fn give_up<E: Failure>(
+        &mut self,
+        command: &Command,
+        outcome: &mut Result<Value, E>,
+    ) {
+        if let Some(batch) = command.batch().filter(|batch| !batch.is_transaction()) {
+            *outcome = self.settle_parts(batch);
+        }
+        self.conclude(command, outcome);
     }
 
     /// Takes note that the request has its answer, or an error that is final.

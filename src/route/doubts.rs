@@ -99,28 +99,28 @@ impl Doubts {
 
     /// Takes note of a failure of this primary. True if the doubt begins with it.
     pub(super) fn failed(&self, addr: &NodeAddr, now: Instant) -> bool {
-        let mut nodes = self.nodes.lock();
-        let entry = nodes.entry(addr.clone()).or_default();
-        self.doubt(addr, entry, now)
+        let is_new = {
+            let mut nodes = self.nodes.lock();
+            nodes.entry(addr.clone()).or_default().doubt(now)
+        };
+        self.begun_if(is_new, addr)
     }
 
     /// Takes note of a timeout of this primary. True if the doubt begins with it.
     pub(super) fn timed_out(&self, addr: &NodeAddr, now: Instant) -> bool {
-        let mut nodes = self.nodes.lock();
-        let entry = nodes.entry(addr.clone()).or_default();
-        entry.timeouts.rotate_left(1);
-        entry.timeouts[TIMEOUTS - 1] = Some(now);
-        let is_enough = entry.timeouts[0].is_some_and(|at| now - at <= TIMEOUTS_WITHIN);
-        (is_enough || entry.doubt.is_some()) && self.doubt(addr, entry, now)
+        let is_new = {
+            let mut nodes = self.nodes.lock();
+            let entry = nodes.entry(addr.clone()).or_default();
+            entry.timeouts.rotate_left(1);
+            entry.timeouts[TIMEOUTS - 1] = Some(now);
+            let is_enough = entry.timeouts[0].is_some_and(|at| now - at <= TIMEOUTS_WITHIN);
+            (is_enough || entry.doubt.is_some()) && entry.doubt(now)
+        };
+        self.begun_if(is_new, addr)
     }
 
-    fn doubt(&self, addr: &NodeAddr, entry: &mut Entry, now: Instant) -> bool {
-        let is_new = entry.doubt.is_none();
-        let doubt = entry.doubt.get_or_insert(Doubt {
-            since: now,
-            last_evidence: now,
-        });
-        doubt.last_evidence = now;
+    // What tells of it runs code that is not ours, a subscriber of traces or a waker, and so never under the lock.
+    fn begun_if(&self, is_new: bool, addr: &NodeAddr) -> bool {
         if is_new {
             self.counters.nodes_in_doubt().increment();
             tracing::info!(
@@ -140,18 +140,23 @@ impl Doubts {
 
     /// How long the oldest doubt has lasted; `None` if there is none. Ends those that are over.
     pub(super) fn age(&self, now: Instant) -> Option<Duration> {
-        let mut nodes = self.nodes.lock();
-        nodes.retain(|addr, entry| {
-            let is_over = |doubt: Doubt| now - doubt.last_evidence >= LASTING;
-            if let Some(doubt) = entry.doubt.filter(|doubt| is_over(*doubt)) {
-                entry.doubt = None;
-                self.ended(addr, doubt, now, "no more evidence");
-            }
-            let last_timeout = entry.timeouts[TIMEOUTS - 1];
-            entry.doubt.is_some() || last_timeout.is_some_and(|at| now - at <= TIMEOUTS_WITHIN)
-        });
-        let since = nodes.values().filter_map(|entry| entry.doubt);
-        since.map(|doubt| now - doubt.since).max()
+        let mut over = Vec::new();
+        let oldest = {
+            let mut nodes = self.nodes.lock();
+            nodes.retain(|addr, entry| {
+                let is_over = |doubt: &Doubt| now - doubt.last_evidence >= LASTING;
+                if let Some(doubt) = entry.doubt.filter(is_over) {
+                    entry.doubt = None;
+                    over.push((addr.clone(), doubt));
+                }
+                let last_timeout = entry.timeouts[TIMEOUTS - 1];
+                entry.doubt.is_some() || last_timeout.is_some_and(|at| now - at <= TIMEOUTS_WITHIN)
+            });
+            let since = nodes.values().filter_map(|entry| entry.doubt);
+            since.map(|doubt| now - doubt.since).max()
+        };
+        self.ended(over, now, "no more evidence");
+        oldest
     }
 
     /// The nodes in doubt.
@@ -163,24 +168,39 @@ impl Doubts {
 
     /// Forgets the nodes that are no primaries.
     pub(super) fn retain(&self, is_primary: impl Fn(&NodeAddr) -> bool, now: Instant) {
-        self.nodes.lock().retain(|addr, entry| {
-            let is_kept = is_primary(addr);
-            if let Some(doubt) = entry.doubt.filter(|_| !is_kept) {
-                self.ended(addr, doubt, now, "it is no longer a primary");
-            }
-            is_kept
-        });
+        let gone: Vec<_> = {
+            let mut nodes = self.nodes.lock();
+            let gone = nodes.extract_if(|addr, _| !is_primary(addr));
+            gone.filter_map(|(addr, entry)| Some((addr, entry.doubt?)))
+                .collect()
+        };
+        self.ended(gone, now, "it is no longer a primary");
     }
 
-    fn ended(&self, addr: &NodeAddr, doubt: Doubt, now: Instant, reason: &str) {
-        self.counters.nodes_in_doubt().decrement();
-        tracing::info!(
-            server.address = addr.server_address(),
-            server.port = addr.server_port(),
-            elapsed = ?(now - doubt.since),
-            reason,
-            "a primary is no longer in doubt"
-        );
+    fn ended(&self, doubts: Vec<(NodeAddr, Doubt)>, now: Instant, reason: &str) {
+        for (addr, doubt) in doubts {
+            self.counters.nodes_in_doubt().decrement();
+            tracing::info!(
+                server.address = addr.server_address(),
+                server.port = addr.server_port(),
+                elapsed = ?(now - doubt.since),
+                reason,
+                "a primary is no longer in doubt"
+            );
+        }
+    }
+}
+
+impl Entry {
+    /// Takes note of evidence. True if the doubt begins with it.
+    fn doubt(&mut self, now: Instant) -> bool {
+        let is_new = self.doubt.is_none();
+        let doubt = self.doubt.get_or_insert(Doubt {
+            since: now,
+            last_evidence: now,
+        });
+        doubt.last_evidence = now;
+        is_new
     }
 }
 

@@ -201,6 +201,30 @@ async fn rule_04_an_address_nobody_asks_for_is_not_dialled_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_04_an_attempt_that_hangs_after_a_failure_is_not_waited_for() {
+    const HALF: Duration = Duration::from_millis(500);
+    let mut fixture = Fixture::with(ConnectionCacheLayer::new().backoff(HALF, HALF));
+    let first = fixture.fail().await;
+    let mut asked = fixture.ask();
+    let dial = fixture.dial().await;
+    let began = tokio::time::Instant::now();
+    assert_pending!(asked.poll());
+    let error = soon(asked).await.expect_err("it hangs");
+    assert_eq!(
+        (began.elapsed(), error.to_string()),
+        (HALF, first.to_string())
+    );
+    assert_ready_err!(fixture.ask().poll());
+    assert_eq!(fixture.metrics().dials_refused, 1);
+
+    // It goes on all the same, and what it makes is stored.
+    dial.send_response(mock::pair().0);
+    settle().await;
+    assert_ready_ok!(fixture.ask().poll());
+    assert_eq!(fixture.metrics().dials_started, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_04_the_backoff_grows_and_a_success_resets_it() {
     const MS: Duration = Duration::from_millis(1);
     let layer = ConnectionCacheLayer::new().backoff(MS, HOUR);

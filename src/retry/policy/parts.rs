@@ -2,7 +2,7 @@
 
 use super::RetryPolicy;
 use crate::command::{Batch, Command, Outcome};
-use crate::error::{Delivery, Error};
+use crate::error::{Delivery, Error, ErrorKind};
 use crate::retry::backoff::Backoff;
 use crate::retry::failure::Failure;
 use crate::retry::setback::Setback;
@@ -39,6 +39,23 @@ impl RetryPolicy {
         }
         self.perhaps_applied.extend(perhaps_applied);
         backoff
+    }
+
+    /// What the commands of a pipeline came to, those included that were to be sent again.
+    pub(super) fn settle_parts<E: Failure>(&self, batch: &Batch) -> Result<Value, E> {
+        let outcomes = batch.outcomes().into_iter().enumerate();
+        let results = outcomes.map(|(part, outcome)| {
+            let result = match outcome {
+                Outcome::Final(result) => result,
+                Outcome::Again(error) => match error.server_error() {
+                    Some(reply) => Ok(Value::Error(reply.clone())),
+                    None => Err(error.with_attempts(self.attempts)),
+                },
+                Outcome::Unsent => Err(Error::new(ErrorKind::Other, "it was never tried")),
+            };
+            self.in_hindsight(batch, part, result)
+        });
+        batch.conclude(results.collect()).map_err(E::from_ours)
     }
 
     /// As [`next`](Self::next), for a pipeline of which these commands are to be sent again. What was counted out is

@@ -117,6 +117,39 @@ async fn no_more_wait_for_an_unreachable_node_than_there_is_room_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_waits_keeps_its_place_while_it_tries_until_the_node_is_reached() {
+    let at_once = Duration::from_nanos(1);
+    let policy = policy(9).max_waiting(1).backoff(at_once, at_once);
+    let attempts = Arc::new(AtomicU32::new(0));
+    let inner = service_fn(move |command: Command| {
+        let attempts = Arc::clone(&attempts);
+        async move {
+            if command.name() == "SOME.READ" {
+                return unreachable(0);
+            }
+            let attempt = attempts.fetch_add(1, Ordering::Relaxed) + 1;
+            // An attempt to connect that takes its time, and then a node that is slow to refuse and to answer.
+            if attempt > 1 {
+                tokio::time::sleep(SECOND).await;
+            }
+            match attempt {
+                1 | 2 => unreachable(attempt),
+                3 => refusal("TRYAGAIN"),
+                _ => Ok(Value::Nil),
+            }
+        }
+    });
+    let service = RetryLayer::new(policy).layer(inner);
+    let first = tokio::spawn(service.clone().call(write()));
+    for (after, has_room) in [(0.5, false), (1.0, false), (1.0, true)] {
+        tokio::time::sleep(SECOND.mul_f64(after)).await;
+        let mut other = task::spawn(service.clone().call(read()));
+        assert_eq!(other.poll().is_pending(), has_room);
+    }
+    first.await.expect("it runs").expect("the answer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_time_until_the_deadline_is_used_to_its_end() {
     let timeout = Duration::from_secs(1);
     for _ in 0..50 {

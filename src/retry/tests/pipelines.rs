@@ -255,6 +255,22 @@ async fn one_batch_takes_one_token_and_an_empty_budget_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batch_that_waited_for_the_budget_in_vain_ends_with_what_there_is() {
+    let policy = RetryPolicy::new(9).budget(0.0, 0.0);
+    let answer = |_, part| match part {
+        0 => refusal("CLUSTERDOWN wait"),
+        part => number(part),
+    };
+    let run = run(policy, due_in(writes(2), Duration::from_secs(5)), answer).await;
+    assert_eq!(run.sent.len(), 1);
+    let Ok(Value::Array(replies)) = run.result else {
+        panic!("replies");
+    };
+    assert!(matches!(&replies[0], Value::Error(error) if error.code() == "CLUSTERDOWN"));
+    assert_eq!(replies[1], Value::Integer(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn last_outcomes_tell_the_attempts() {
     let answer = |_, part| match part {
         0 => failure(ErrorKind::Connect, Delivery::NotSent),

@@ -1,0 +1,170 @@
+//! What goes out: commands are taken from the queue, encoded, and written together.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::{Driver, Due, InFlight};
+use crate::command::{BlockTime, Command};
+use crate::connection::future;
+use crate::connection::queue::{self, Entry, Taken};
+use crate::connection::reply::Promise;
+use crate::connection::unit::Unit;
+use crate::error::Delivery;
+
+/// No more commands are encoded while this many bytes wait for the socket: those that are not can still be
+/// withdrawn by their callers.
+const WRITE_BUFFER: usize = 256 * 1024;
+
+/// No more yields than this before a flush: commands without end must not keep the first ones waiting.
+const YIELDS: u8 = 4;
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
+    /// True while other callers are likely to add to what is about to be written. A yield to the scheduler lets
+    /// them: on a busy connection that is worth far more than the write costs to wait, and so is another one as
+    /// long as they do. Alone, it would only add latency.
+    pub(super) fn expects_more(&self) -> bool {
+        let is_alone = self.answered <= 1 && self.in_flight.len() <= 1;
+        !is_alone && self.yields < YIELDS && self.encoded > self.encoded_at_yield
+    }
+
+    /// Takes commands from the queue and encodes them, as far as the write buffer goes; none for a peer that is silent.
+    pub(super) fn fill(&mut self, cx: &Context<'_>) -> Taken {
+        if self.suspicion.is_some() {
+            return Taken::Some;
+        }
+        let mut skipped = (0, 0);
+        let was_idle = self.in_flight.is_empty();
+        let late = self.has_waited.then(Instant::now);
+        let outcome = loop {
+            if self.write_buffer.len() >= WRITE_BUFFER || self.fence.is_up() {
+                self.has_waited = true;
+                break Taken::Some;
+            }
+            let Some(entry) = self.taken.pop_front() else {
+                let admits_credentials = self.fence.admits_credentials();
+                match (self.queue).take(&mut self.taken, cx.waker(), admits_credentials) {
+                    Taken::Some => continue,
+                    Taken::Credentials => {
+                        self.encode_credentials();
+                        continue;
+                    }
+                    outcome => {
+                        self.has_waited = false;
+                        break outcome;
+                    }
+                }
+            };
+            let Entry {
+                command,
+                promise,
+                bytes,
+            } = entry;
+            if late.is_some_and(|now| command.deadline().is_some_and(|deadline| deadline <= now)) {
+                let error = future::expired(Delivery::NotSent);
+                promise.fulfil(Err(error.with_node(self.queue.addr().clone())));
+                skipped.0 += queue::weight(&command);
+                skipped.1 += bytes;
+                continue;
+            }
+            let is_wanted = match command.batch() {
+                Some(batch) if !batch.is_transaction() => promise.take_to_gather(batch),
+                _ => promise.take(),
+            };
+            if !is_wanted {
+                skipped.0 += queue::weight(&command);
+                skipped.1 += bytes;
+                continue;
+            }
+            let start = self.encoded;
+            let before = self.write_buffer.len();
+            let due = self.encode(&command, promise);
+            self.encoded += (self.write_buffer.len() - before) as u64;
+            self.in_flight.push_back(InFlight { due, start, bytes });
+        };
+        if skipped.0 > 0 {
+            self.queue.release(skipped.0, skipped.1);
+        }
+        self.begins |= was_idle && !self.in_flight.is_empty();
+        outcome
+    }
+
+    fn encode_credentials(&mut self) {
+        let Some((command, promise)) = self.queue.take_credentials() else {
+            return;
+        };
+        if !promise.take() {
+            return;
+        }
+        let start = self.encoded;
+        let before = self.write_buffer.len();
+        self.write_buffer.encode_alone(&command);
+        self.encoded += (self.write_buffer.len() - before) as u64;
+        self.in_flight.push_back(InFlight {
+            due: Due::Credentials(promise),
+            start,
+            bytes: 0,
+        });
+        self.fence.raise();
+    }
+
+    fn encode(&mut self, command: &Command, promise: Promise) -> Due {
+        if command.is_exclusive() {
+            // It may have opened a transaction, in which a command of the driver's own has no place.
+            self.silence.bear_idleness();
+            self.fence.note(command);
+        }
+        let blocks = command.block_time() != BlockTime::NotBlocking;
+        let may_be_silent = blocks || self.is_patient(command);
+        if let Some(batch) = command.batch() {
+            let buffer = &mut self.write_buffer;
+            let unit = Unit::encode(command, batch, promise, may_be_silent, buffer, self.encoded);
+            return Due::Unit(Box::new(unit));
+        }
+        if command.is_asking() {
+            self.in_flight.push_back(InFlight {
+                due: Due::Nobody,
+                start: self.encoded,
+                bytes: 0,
+            });
+        }
+        self.write_buffer.encode(command);
+        Due::One {
+            promise,
+            may_be_silent,
+            blocks,
+        }
+    }
+
+    /// True if the caller gave the command, by itself and with somebody who keeps the time, longer than it takes to become
+    /// suspicious.
+    fn is_patient(&self, command: &Command) -> bool {
+        let is_longer = |timeout| self.silence.is_shorter_than(timeout);
+        command.deadline().is_some() && command.own_timeout().is_some_and(is_longer)
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.begins) {
+            self.silence.restart();
+        }
+        while !self.write_buffer.is_empty() {
+            let Poll::Ready(written) = self.write_buffer.poll_write(cx, &mut self.io) else {
+                self.is_blocked = true;
+                return Poll::Pending;
+            };
+            self.written += written? as u64;
+            self.is_unflushed = true;
+            if std::mem::take(&mut self.is_blocked) {
+                // The peer has taken what was before this: it is alive, and a large command may take it long.
+                // A write that never had to wait proves nothing.
+                self.heard();
+            }
+        }
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+}
