@@ -13,7 +13,7 @@ use super::{KIB, one_at_a_time, runtime};
 
 const REQUESTS: usize = 10_000;
 
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
 /// Bytes of heap that the requests have, futures included.
 struct Taken {
@@ -60,19 +60,22 @@ where
     let Client {
         servers, runtime, ..
     } = client;
-    for round in 1..=ROUNDS {
+    let mut rounds = (1..=ROUNDS).map(|round| {
         let taken = take(servers, runtime, &mut request);
         let each = taken.in_flight / REQUESTS;
         println!("{what} {round}: {each} bytes each, {} left", taken.left);
         assert!(each < bound, "{what} {round}: {each} bytes each");
-        // The room in the connections' queues, of which each has two in turn, stays for the next.
-        let left = if round < ROUNDS {
-            REQUESTS * KIB / 2
-        } else {
-            64 * KIB
-        };
-        assert!(taken.left < left, "{what} {round}: {} left", taken.left);
-    }
+        assert!(
+            taken.left < REQUESTS * KIB / 2,
+            "{what} {round}: {}",
+            taken.left
+        );
+        taken.left
+    });
+    // The room in the connections' queues stays for the next round. Each has two in turn, and chance decides when which
+    // of them is filled; what requests leave behind, they leave in every round.
+    let is_clean = rounds.any(|left| left < 64 * KIB);
+    assert!(is_clean, "{what}: every round leaves something");
 }
 
 struct Client {
