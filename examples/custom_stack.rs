@@ -3,22 +3,28 @@
 //!     cargo run --example custom_stack                            # against a cluster inside this process
 //!     cargo run --example custom_stack redis://10.0.0.1:7000      # or yours
 //!
-//! It prints what each seam sees: one request, the attempts it takes, the nodes they go to, and the connections
-//! made for that. The in-process cluster then moves a slot and refuses one attempt, so there is more to see.
+//! It is what `Cluster::builder` builds, layer by layer and linked in the same way, with a `Show` at each seam and a
+//! `load_shed` outermost. It prints what each seam sees: one request, the attempts it takes, the nodes they go to, and the
+//! connections made for that. The in-process cluster then moves a slot and refuses one attempt, so there is more to see.
 
 use std::fmt::Debug;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tower::buffer::BufferLayer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
-use tower::{Layer, Service, ServiceBuilder};
+use tower::{BoxError, Layer, Service, ServiceBuilder};
 use tower_redis_cluster::testing::FakeCluster;
 use tower_redis_cluster::{
-    Cluster, ConnectConfig, ConnectionCacheLayer, Connector, NodeAddr, NodeLayer, RetryLayer,
-    RetryPolicy, RouteLayer, ScatterGatherLayer, ServerError, Slot, TimeoutLayer, Value,
+    Cluster, Command, ConnectConfig, ConnectionCacheLayer, Connector, Counters, DialLimitLayer,
+    Error, ExclusiveLaneLayer, FailFastLayer, InFlightLimitLayer, Lifecycle, NodeAddr, NodeLayer,
+    RetryLayer, RetryPolicy, RouteLayer, ScatterGatherLayer, ServerError, Slot, SpreadLayer,
+    TimeoutLayer, TraceLayer, Value,
 };
+
+const TIMEOUT: Duration = Duration::from_millis(400);
+
+const MAX_IN_FLIGHT: usize = 1024;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,34 +32,63 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let yours = std::env::args().nth(1);
     let url = yours.clone().unwrap_or_else(|| fake.url());
 
-    // Linked, so that the cache closes connections to nodes that left as soon as the route knows. Without the link
-    // it does so when they have been idle for 5 to 10 minutes.
-    let route = RouteLayer::new([&url]);
-    let cache = ConnectionCacheLayer::new().retain_only(route.nodes());
+    // What ends and counts the parts of the stack: `Cluster::shutdown` and `Cluster::metrics` reach those that know it.
+    let life = Lifecycle::new();
+    let counters = Counters::new();
+
+    // Who tells whom: the route tells the cache which nodes have left, and the retries when slots have new owners; silent
+    // connections tell the route to look for them.
+    let route = RouteLayer::new([&url])
+        .counters(counters.clone())
+        .lifecycle(&life);
+    let cache = ConnectionCacheLayer::new()
+        .retain_only(route.nodes())
+        .counters(counters.clone())
+        .lifecycle(&life);
+    let lanes = ExclusiveLaneLayer::new()
+        .counters(counters.clone())
+        .lifecycle(&life);
+    let retry = RetryPolicy::new(3)
+        .hurry_on(route.changes())
+        .max_waiting(MAX_IN_FLIGHT / 2)
+        .counters(counters.clone());
+    let connector = Connector::new(ConnectConfig::from_urls([&url])?.counters(counters.clone()))
+        .suspicions(route.suspicions())
+        .lifecycle(&life);
 
     let stack = ServiceBuilder::new()
-        // The request seam: one call per application request. A buffer lets many tasks share what is not
-        // `Clone`, and load shed refuses requests at once when the buffer is full.
+        // The request seam: one call per request of the application. At the limit the stack is not ready, and load shed
+        // refuses at once what would have to wait.
         .layer(LoadShedLayer::new())
-        .layer(BufferLayer::new(1024))
         .layer(Show("request"))
+        .layer(InFlightLimitLayer::new(MAX_IN_FLIGHT).lifecycle(&life))
+        .layer(TraceLayer::new())
         .layer(ScatterGatherLayer::new())
-        .layer(TimeoutLayer::new(Duration::from_millis(400)))
-        .layer(RetryLayer::new(RetryPolicy::new(3)))
+        .layer(TimeoutLayer::new(TIMEOUT).counters(counters.clone()))
+        .layer(RetryLayer::new(retry))
         // The attempt seam: one call per try.
         .layer(Show("  attempt"))
         .layer(route)
+        .layer(SpreadLayer::new(1))
         .layer(cache)
+        .layer(lanes)
         // The node seam: a layer around each connection, here one made for the node's address.
         .layer(NodeLayer::new(ConcurrencyLimitLayer::new(1024)))
         .layer(NodeLayer::from_fn(|addr: &NodeAddr| {
             Show(format!("    node {addr}"))
         }))
+        .layer(NodeLayer::per_node(
+            FailFastLayer::new().counters(counters.clone()),
+        ))
         // The connect seam: around the act of connecting.
         .layer(Show("    connect"))
+        .layer(DialLimitLayer::new().counters(counters.clone()))
         .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(2)))
-        .service(Connector::new(ConnectConfig::from_urls([&url])?));
-    let cluster = Cluster::new(stack);
+        .service(connector);
+    let cluster = Cluster::new(stack)
+        .with_ready_timeout(TIMEOUT)
+        .with_counters(counters)
+        .with_lifecycle(&life);
 
     println!("The first request finds out what the cluster looks like:");
     cluster.set("user:1", "Ann").await?;
@@ -62,10 +97,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name: Option<String> = cluster.get("user:1").await?;
     println!("-> {name:?}");
 
-    if yours.is_some() {
-        return Ok(()); // What follows is done to the in-process cluster.
+    // What follows is done to the in-process cluster.
+    if yours.is_none() {
+        disturb(&fake, &cluster).await?;
     }
 
+    println!("\nIt ends when nothing is on its way, and has counted:");
+    cluster.shutdown(TIMEOUT).await?;
+    for metric in cluster.metrics().iter().filter(|metric| metric.value > 0) {
+        println!("{} {}", metric.name, metric.value);
+    }
+    Ok(())
+}
+
+async fn disturb<S>(fake: &FakeCluster, cluster: &Cluster<S>) -> Result<(), Error>
+where
+    S: Service<Command, Response = Value, Error: Into<BoxError>> + Clone,
+{
     println!("\nA slot moves to another node, and the client is told by a redirect:");
     let slot = Slot::of("user:1");
     let owner = fake.owner(slot).expect("every slot is served");

@@ -57,18 +57,23 @@
 //! # }
 //! ```
 //!
-//! Some of these layers do more when they know of each other, as those of the builder do. The cache closes connections to
-//! nodes that left, rather than after [5 to 10 minutes](ConnectionCacheLayer::idle_timeout) of idleness; pauses end when a
-//! replica was promoted; a silent connection has the topology looked at; and [`Cluster::shutdown`] reaches all of them:
+//! Some of these layers do more when they know of each other, as those of the builder do: the cache closes connections to
+//! nodes that left at once, rather than after [5 to 10 minutes](ConnectionCacheLayer::idle_timeout) of idleness; a retry's
+//! pause ends when a replica was promoted; a silent connection has the route look for a new topology. [`Cluster::shutdown`]
+//! and [`Cluster::metrics`] reach the layers that share a [`Lifecycle`] and [`Counters`] with the handle. The repository's
+//! `examples/custom_stack.rs` has the whole; this is how they are linked:
 //!
 //! ```
-//! # use tower_redis_cluster::{ConnectConfig, ConnectionCacheLayer, Connector, Lifecycle, RetryPolicy, RouteLayer};
+//! # use tower_redis_cluster::*;
 //! # let (urls, config) = (["redis://10.0.0.1:7000"], ConnectConfig::default());
-//! let life = Lifecycle::new();
-//! let route = RouteLayer::new(urls).lifecycle(&life);
-//! let cache = ConnectionCacheLayer::new().retain_only(route.nodes()).lifecycle(&life);
-//! let retry = RetryPolicy::new(3).hurry_on(route.changes());
+//! let (life, counters) = (Lifecycle::new(), Counters::new());
+//! let route = RouteLayer::new(urls).lifecycle(&life).counters(counters.clone());
+//! let cache = ConnectionCacheLayer::new().retain_only(route.nodes()).lifecycle(&life).counters(counters.clone());
+//! let retry = RetryPolicy::new(3).hurry_on(route.changes()).counters(counters.clone());
 //! let connector = Connector::new(config).suspicions(route.suspicions()).lifecycle(&life);
+//! // .. likewise the other layers, and then:
+//! # let stack = tower::ServiceBuilder::new().layer(RetryLayer::new(retry)).layer(route).layer(cache).service(connector);
+//! let cluster = Cluster::new(stack).with_lifecycle(&life).with_counters(counters);
 //! ```
 //!
 //! | seam | the service there | sees | good for |
@@ -94,7 +99,7 @@
 //! |---|---|---|
 //! | [`NotSent`](Delivery::NotSent) | was not written | always |
 //! | [`NotApplied`](Delivery::NotApplied) | was refused by the server | always, where time can mend it |
-//! | [`Unknown`](Delivery::Unknown) | was written, and its reply never came | if it only [reads or asks](command::CommandInfo::is_idempotent), or is [declared](Command::idempotent) idempotent |
+//! | [`Unknown`](Delivery::Unknown) | was written, and its reply never came or does not tell, as most `ERR` do | if it only [reads or asks](command::CommandInfo::is_idempotent), or is [declared](Command::idempotent) idempotent |
 //!
 //! # What one request costs
 //!
@@ -180,7 +185,7 @@ pub use self::exclusive::{ExclusiveLaneLayer, Lease};
 pub use self::failfast::FailFastLayer;
 pub use self::lifecycle::Lifecycle;
 pub use self::limit::InFlightLimitLayer;
-pub use self::metrics::{Counters, Metrics};
+pub use self::metrics::{Counters, Metric, MetricKind, Metrics};
 pub use self::node::NodeLayer;
 pub use self::retry::{RetryLayer, RetryPolicy};
 pub use self::route::RouteLayer;

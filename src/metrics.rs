@@ -6,12 +6,50 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::stripe::Striped;
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident: $counter:ident,)*) => {
+    ($($(#[doc = $help:literal])* $name:ident: $counter:ident,)*) => {
         /// A snapshot of the counters; see [`Counters::snapshot`].
+        ///
+        /// Counters only grow; gauges, whose description says "now", come and go. [`iter`](Self::iter) tells which is
+        /// which, so that an exporter need not know them by name. Here in the text format of Prometheus:
+        ///
+        /// ```
+        /// use std::fmt::Write;
+        /// use tower_redis_cluster::{Metric, MetricKind, Metrics};
+        ///
+        /// fn exposition(metrics: &Metrics) -> String {
+        ///     let mut text = String::new();
+        ///     for Metric { name, kind, help, value, .. } in metrics.iter() {
+        ///         let (suffix, kind) = match kind {
+        ///             MetricKind::Gauge => ("", "gauge"),
+        ///             _ => ("_total", "counter"),
+        ///         };
+        ///         let name = format!("redis_client_{name}{suffix}");
+        ///         writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").expect("a string grows");
+        ///     }
+        ///     text
+        /// }
+        ///
+        /// let text = exposition(&Metrics::default());
+        /// assert!(text.contains("# TYPE redis_client_dials_started_total counter\nredis_client_dials_started_total 0\n"));
+        /// assert!(text.contains("# TYPE redis_client_open_connections gauge\n"));
+        /// ```
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Metrics {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $help])* pub $name: u64,)*
+        }
+
+        impl Metrics {
+            /// Each number with its name and what it is, in the order of the fields.
+            pub fn iter(&self) -> impl Iterator<Item = Metric> + use<> {
+                let metrics = [$(Metric {
+                    name: stringify!($name),
+                    kind: $counter::KIND,
+                    help: concat!($($help),*).trim_ascii_start(),
+                    value: self.$name,
+                },)*];
+                metrics.into_iter()
+            }
         }
 
         #[derive(Debug, Default)]
@@ -40,7 +78,8 @@ counters! {
     dials_failed: Counter,
     /// Requests that found another request's connection attempt under way and waited for it.
     dials_shared: Counter,
-    /// Requests refused at once because their node's last connection attempt had just failed.
+    /// Requests refused at once because the last attempt to connect to their node had just failed, or the one after it
+    /// took too long.
     dials_refused: Counter,
     /// Connection attempts that had to wait for others, or because there were too many lately.
     dials_delayed: Counter,
@@ -55,17 +94,17 @@ counters! {
     /// Connections drained because nobody asked for them.
     evicted_idle: Counter,
     /// Connections in the cache now.
-    open_connections: Counter,
+    open_connections: Gauge,
     /// Attempts to make an exclusive connection.
     exclusive_dials_started: Counter,
     /// Attempts to make an exclusive connection that failed.
     exclusive_dials_failed: Counter,
     /// Exclusive connections there are now: leased and idle.
-    exclusive_connections: Counter,
+    exclusive_connections: Gauge,
     /// Exclusive connections leased now.
-    exclusive_leased: Counter,
+    exclusive_leased: Gauge,
     /// Requests that wait for an exclusive connection now.
-    exclusive_waiting: Counter,
+    exclusive_waiting: Gauge,
     /// Exclusive connections closed when they were given back, because what was sent on them was not answered, or would
     /// have stayed with the next user.
     exclusive_closed_unclean: Counter,
@@ -86,21 +125,45 @@ counters! {
     /// Requests that failed at once because their node had not been ready for too long.
     failed_fast: Counter,
     /// Connections now whose requests fail at once because their nodes are not ready.
-    nodes_unavailable: Counter,
+    nodes_unavailable: Gauge,
     /// How often a breaker has opened: the first time, not after a probe that failed.
     breakers_opened: Counter,
     /// Breakers now that are open, of nodes that are connected.
-    breakers_open: Counter,
+    breakers_open: Gauge,
     /// Requests refused by open breakers.
     breaker_refusals: Counter,
     /// Primaries there is reason to doubt now.
-    nodes_in_doubt: Counter,
+    nodes_in_doubt: Gauge,
     /// Attempts beyond a request's first.
     retries: Counter,
-    /// Retries not made because the retry budget was empty.
+    /// Retries not made, because the retry budget was empty or enough requests waited for their node.
     retries_withheld: Counter,
     /// Requests whose deadline passed.
     timeouts: Counter,
+}
+
+/// One number of [`Metrics`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metric {
+    /// The name of the field, such as `dials_started`.
+    pub name: &'static str,
+    /// How the value behaves.
+    pub kind: MetricKind,
+    /// What is counted, in a sentence or two.
+    pub help: &'static str,
+    /// The number itself.
+    pub value: u64,
+}
+
+/// How a number behaves over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// It only grows, from 0 when the stack is built.
+    Counter,
+    /// It says how many there are now.
+    Gauge,
 }
 
 /// The counters of one stack, shared by its layers. Cheap to clone.
@@ -123,6 +186,24 @@ impl Counters {
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
+    const KIND: MetricKind = MetricKind::Counter;
+
+    pub(crate) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are now.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(AtomicU64);
+
+impl Gauge {
+    const KIND: MetricKind = MetricKind::Gauge;
+
     pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -141,11 +222,36 @@ impl Counter {
 pub(crate) struct StripedCounter(Striped<Counter>);
 
 impl StripedCounter {
+    const KIND: MetricKind = MetricKind::Counter;
+
     pub(crate) fn increment(&self) {
         self.0.own().increment();
     }
 
     pub(crate) fn value(&self) -> u64 {
         self.0.iter().map(Counter::value).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_told_by_name_with_what_it_is() {
+        let counters = Counters::new();
+        counters.retries().increment();
+        counters.open_connections().increment();
+        let metrics: Vec<_> = counters.snapshot().iter().collect();
+        let of = |name| metrics.iter().find(|metric| metric.name == name).copied();
+        let retries = of("retries").expect("there is one");
+        assert_eq!((retries.kind, retries.value), (MetricKind::Counter, 1));
+        assert_eq!(retries.help, "Attempts beyond a request's first.");
+        let open = of("open_connections").expect("there is one");
+        assert_eq!((open.kind, open.value), (MetricKind::Gauge, 1));
+        for metric in metrics {
+            let is_now = metric.help.contains(" now");
+            assert_eq!(is_now, metric.kind == MetricKind::Gauge, "{metric:?}");
+        }
     }
 }

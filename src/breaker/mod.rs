@@ -22,7 +22,8 @@
 //! - **A probe** is the first request that comes after a pause with jitter, twice as long after each probe that fails. If
 //!   its caller drops it, or it turns out not to have been sent, the next request is the probe. A command that blocks on
 //!   the server waits for the others to go first, since it tells too little too late.
-//! - **It never removes a node**: who serves a slot is for the cluster to say. A sole primary is refused to, and asked.
+//! - **It never removes a node**: who serves a slot is for the cluster to say. Even a shard's only primary is refused requests while its breaker is open,
+//!   and probed.
 //!
 //! What it knows of a node outlives the connection: it belongs to the address. It is forgotten when nothing is connected to
 //! the node any more, or, if the node was in trouble then, [a minute later](BreakerLayer::states).

@@ -19,7 +19,7 @@ use crate::addr::NodeAddr;
 use crate::error::{Delivery, Error, ErrorKind};
 
 /// How long an attempt is waited for that follows a failure. Connecting takes some round trips; a node that needs longer
-/// is as good as away, and those who want to wait for it count elsewhere.
+/// is as good as away, and who wants to wait for it is [counted](crate::RetryPolicy::max_waiting) there.
 const HANGING: Duration = Duration::from_millis(500);
 
 /// Makes the connection and hands the outcome to the pool.
@@ -46,7 +46,7 @@ where
         Some(error) => match timeout(HANGING, making.as_mut()).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => {
-                dial.waiters.refuse(error.clone());
+                dial.waiters.refuse(hangs(&dial.addr, error));
                 making.await
             }
         },
@@ -102,6 +102,16 @@ fn dial_error(error: BoxError) -> Error {
         format!("could not connect: {error}")
     };
     Error::new(ErrorKind::Connect, message).with_source(error)
+}
+
+/// What those are told who would wait for an attempt that takes long.
+fn hangs(addr: &NodeAddr, last: &Error) -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        format!("connecting has failed before, and now takes more than {HANGING:?}"),
+    )
+    .with_source(last.clone())
+    .with_node(addr.clone())
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

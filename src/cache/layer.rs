@@ -70,8 +70,8 @@ impl ConnectionCacheLayer {
     /// address schedules it and waits for its outcome, otherwise it fails at once with the error of the last
     /// one. With zero, every request during a backoff fails at once.
     ///
-    /// The default is 500 ms: as long as the default backoff lasts, so that a request fails because of what its
-    /// own attempt found and never because of what an earlier one did. Only the caller knows its deadline, and
+    /// The default is 500 ms: as long as the default backoff lasts, so that a request has an attempt of its own rather
+    /// than the failure of an earlier one. Only the caller knows its deadline, and
     /// it should not wait past it.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {

@@ -10,8 +10,8 @@
 //! - After a failure the address is left alone for a while, see [backoff](ConnectionCacheLayer::backoff).
 //!   A request made meanwhile waits for the next attempt if that is near, and otherwise fails at once with the
 //!   last error. Either way, only requests cause attempts, and no more than one per backoff.
-//! - An attempt that follows a failure is waited for 500 ms. While it goes on after that, requests fail with the error
-//!   before it: a host that is gone does not collect them.
+//! - An attempt that follows a failure is waited for 500 ms, its turn under a [`DialLimit`](crate::dial_limit) included.
+//!   It then goes on alone, and requests fail at once: a host that is gone does not collect them.
 //! - A service whose `poll_ready` fails is removed, by the handle that saw it fail, and that service only:
 //!   an old handle cannot remove its successor.
 //! - Nodes that leave the cluster are let go of, if the cache is [told](ConnectionCacheLayer::retain_only) of them;

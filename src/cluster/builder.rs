@@ -240,8 +240,22 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         self
     }
 
-    /// How to connect: credentials, TLS, socket options. Taken from the URLs unless set; what the URLs say about
-    /// it is ignored then.
+    /// How to connect: credentials, TLS, socket options. Taken from the URLs unless set.
+    ///
+    /// Begin it with [`ConnectConfig::from_urls`] to keep what the URLs say. A configuration that lacks the TLS, the
+    /// password or the database of a URL is refused.
+    ///
+    /// ```no_run
+    /// use tower_redis_cluster::connect::CredentialsProvider;
+    /// use tower_redis_cluster::{Cluster, ConnectConfig, Error};
+    ///
+    /// # async fn example(tokens: impl CredentialsProvider) -> Result<(), Error> {
+    /// let urls = ["redis://10.0.0.1:7000/?client_name=checkout", "redis://10.0.0.2:7000/?client_name=checkout"];
+    /// let config = ConnectConfig::from_urls(urls)?.credentials(tokens);
+    /// let cluster = Cluster::builder(urls).connect_config(config).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connect_config(mut self, config: ConnectConfig) -> Self {
         self.settings.connect = Some(config);
         self
@@ -281,8 +295,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         }
     }
 
-    /// Adds a layer at the node seam: it is put around each connection once, and sees what goes over it. Inside it, what
-    /// a connection is not ready for for long [fails fast](crate::failfast).
+    /// Adds a layer at the node seam: it is put around each connection once, and sees what goes over it. Inside it,
+    /// requests for a connection that has not been ready for a while [fail fast](crate::failfast).
     pub fn node_layer<L>(self, layer: L) -> ClusterBuilder<A, Stack<NodeLayer<Same<L>>, N>, C> {
         self.add_node_layer(NodeLayer::new(layer))
     }
@@ -402,16 +416,20 @@ where
             ));
         }
         let config = match connect {
-            Some(config) => config,
-            // A connection is looked into when a request would have given up, or a second has passed without a sign of
-            // life, and given up when nothing arrives for ten times as long as a request may take. A node that forks or
-            // runs a slow script keeps its connection, however impatient the requests are.
-            None => ConnectConfig::from_urls(&urls)?.connection(
-                connection::Config::default()
-                    .suspect_after(timeout.min(Duration::from_secs(1)))
-                    .stall_timeout(timeout.saturating_mul(10).max(Duration::from_secs(5))),
-            ),
+            Some(config) => {
+                config.check_against(&urls)?;
+                config
+            }
+            None => ConnectConfig::from_urls(&urls)?,
         };
+        // A connection is looked into when a request would have given up, or a second has passed without a sign of
+        // life, and given up when nothing arrives for ten times as long as a request may take. A node that forks or
+        // runs a slow script keeps its connection, however impatient the requests are.
+        let config = config.connection_unless_set(
+            connection::Config::default()
+                .suspect_after(timeout.min(Duration::from_secs(1)))
+                .stall_timeout(timeout.saturating_mul(10).max(Duration::from_secs(5))),
+        );
         let counters = Counters::new();
         let lifecycle = Lifecycle::new();
 

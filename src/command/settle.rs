@@ -43,6 +43,16 @@ impl Batch {
     ) -> Result<Value, Error> {
         conclude(results, |outcomes| self.record_attempt(round, outcomes))
     }
+
+    /// How far the commands got at most, as far as is recorded.
+    pub(crate) fn reached(&self) -> Delivery {
+        let reached = self.outcomes().into_iter().map(|outcome| match outcome {
+            Outcome::Final(result) => reached(&result),
+            Outcome::Again(error) => error.delivery(),
+            Outcome::Unsent => Delivery::NotSent,
+        });
+        reached.fold(Delivery::NotSent, Delivery::at_most)
+    }
 }
 
 fn conclude(

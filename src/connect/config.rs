@@ -36,6 +36,7 @@ pub struct ConnectConfig {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsConfig>,
     pub(super) connection: connection::Config,
+    sets_connection: bool,
     pub(super) counters: Counters,
 }
 
@@ -88,6 +89,7 @@ impl ConnectConfig {
             #[cfg(feature = "tls")]
             tls: None,
             connection: connection::Config::default(),
+            sets_connection: false,
             counters: Counters::new(),
         }
     }
@@ -268,11 +270,60 @@ impl ConnectConfig {
         self
     }
 
-    /// The bounds of each connection.
+    /// The bounds of each connection. Unless set, those of [`Config::default`](connection::Config), of which
+    /// [`ClusterBuilder`](crate::ClusterBuilder) adjusts the times to its timeout.
     #[must_use]
     pub fn connection(mut self, config: connection::Config) -> Self {
         self.connection = config;
+        self.sets_connection = true;
         self
+    }
+
+    /// The bounds of each connection where none are set.
+    pub(crate) fn connection_unless_set(self, config: connection::Config) -> Self {
+        match self.sets_connection {
+            true => self,
+            false => self.connection(config),
+        }
+    }
+
+    /// Refuses to leave out what URLs say of who connects, how safely, and where to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if a URL has TLS, a password or a database that this configuration has not.
+    pub(crate) fn check_against(&self, urls: &[String]) -> Result<(), Error> {
+        for url in urls {
+            let url: ConnectUrl = url.parse()?;
+            let missing = if url.is_tls() && !self.has_tls() {
+                "asks for TLS"
+            } else if url.credentials().is_some() && self.credentials.is_none() {
+                "has a password"
+            } else if url.database() != 0 && url.database() != self.database {
+                "names a database"
+            } else {
+                continue;
+            };
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "a URL {missing}, which the connect configuration has not: begin it with `ConnectConfig::from_urls`, or \
+                     take that out of the URL"
+                ),
+            )
+            .with_node(url.addr().clone()));
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn has_tls(&self) -> bool {
+        false
     }
 
     /// Counts `reauthentications` and `reauthentications_failed` there.
@@ -308,6 +359,24 @@ impl fmt::Debug for ConnectConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_url_says_is_not_left_out() {
+        let check = |config: ConnectConfig, url: &str| config.check_against(&[url.to_owned()]);
+        for (url, missing) in [
+            ("rediss://a", "asks for TLS"),
+            ("redis://:secret@a", "has a password"),
+            ("valkey://a/3", "names a database"),
+        ] {
+            let error = check(ConnectConfig::new(), url).expect_err(url);
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(missing), "{error}");
+            assert!(!error.to_string().contains("secret"));
+        }
+        check(ConnectConfig::new().password("other"), "redis://:secret@a").expect("its own");
+        check(ConnectConfig::new().database(3), "valkey://a/3").expect("the same");
+        check(ConnectConfig::new(), "redis://a?client_name=x").expect("no matter");
+    }
 
     #[test]
     fn urls_must_agree_and_the_error_says_in_what() {

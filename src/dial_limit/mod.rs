@@ -26,7 +26,7 @@
 //!
 //! # What a fleet does to a node
 //!
-//! Of the shared connection, the [backoff](crate::ConnectionCacheLayer::backoff) of the cache decides. Its pauses are random
+//! For shared connections, the cache's [backoff](crate::ConnectionCacheLayer::backoff) decides. Its pauses are random
 //! between zero and `max`, `max / 2` on average, so a client whose dials are refused makes about `2 / max` per second,
 //! and the dials of many clients are spread evenly. They come to
 //!

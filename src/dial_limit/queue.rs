@@ -154,6 +154,14 @@ impl Queue {
         }
     }
 
+    /// A runtime that is shutting down drops the task at once, which comes back to the queue: the lock is not held.
+    fn start_pacer(self: &Arc<Self>) {
+        let pacer = Pacer::new(Arc::downgrade(self), Arc::clone(&self.changed));
+        let task = tokio::spawn(pacer.run()).abort_handle();
+        let other = self.state.lock().pacer.replace(AbortOnDrop::new(task));
+        drop(other);
+    }
+
     /// Takes note that the pacer has ended though somebody waits, since its runtime was shut down. They start another.
     pub(super) fn pacer_ended(&self) {
         let mut state = self.state.lock();
@@ -277,12 +285,11 @@ impl Turn {
             return Poll::Ready(Place { queue, addr });
         };
         let old = waiter.waker.replace(cx.waker().clone());
-        if state.pacer.as_ref().is_none_or(AbortOnDrop::is_finished) {
-            let pacer = Pacer::new(Arc::downgrade(&queue), Arc::clone(&queue.changed));
-            let task = tokio::spawn(pacer.run()).abort_handle();
-            state.pacer = Some(AbortOnDrop::new(task));
-        }
+        let has_pacer = (state.pacer.as_ref()).is_some_and(|pacer| !pacer.is_finished());
         drop(state);
+        if !has_pacer {
+            queue.start_pacer();
+        }
         if old.is_none() {
             // The pacer may sleep for longer than this one has to wait.
             queue.changed.notify_one();

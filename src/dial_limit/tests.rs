@@ -307,3 +307,24 @@ async fn the_pacer_ends_with_the_last_who_waits() {
     settle().await;
     assert_eq!(alive(), before);
 }
+
+#[test]
+fn who_waits_on_a_runtime_that_was_shut_down_does_not_hang() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let handle = runtime.handle().clone();
+    let _entered = handle.enter();
+    let layer = DialLimitLayer::new().max_concurrent(1);
+    let mut limit = layer.layer(stuck(&Begun::new()));
+    let mut first = task::spawn(limit.call(node(1)));
+    assert_pending!(first.poll());
+    runtime.shutdown_background();
+    // The task that is to let it in ends at once.
+    let mut second = task::spawn(limit.call(node(1)));
+    assert_pending!(second.poll());
+    drop(first);
+    assert_pending!(second.poll());
+}

@@ -1,11 +1,11 @@
 //! Failing at once while a node is not ready: [`FailFastLayer`].
 //!
 //! A service that is not ready makes its callers wait: each of them for as long as its deadline lets it, and only
-//! then can it try something else. Below this layer, the first wait a little, and from then on, until the service is
-//! ready again, every request is answered at once with an error of kind [`Unavailable`](crate::ErrorKind::Unavailable)
+//! then can it try something else. With this layer in front, the first callers wait a little, and from then on, until
+//! the service is ready again, every request is answered at once with an error of kind [`Unavailable`](crate::ErrorKind::Unavailable)
 //! and delivery [`NotSent`](crate::Delivery::NotSent), which the retry layer takes for a node that cannot be reached.
 //!
-//! How long a service has not been ready is common to all of its clones: who comes late waits no longer. A caller that
+//! How long a service has not been ready is common to all of its clones: a caller that comes later does not wait all over again. A caller that
 //! finds it not ready begins the time, and any that finds it ready ends it. So a service that is full most of the time
 //! but makes progress, as a [`Connection`](crate::Connection) does at its bound on commands in flight, never fails
 //! fast as long as somebody finds it ready once in that time. The time is that between what callers saw: a service

@@ -117,7 +117,6 @@ impl Future for Backoff {
                 return Poll::Ready(());
             }
             if now >= patience.until {
-                patience.counters.retries_withheld().increment();
                 *is_refused = true;
                 return Poll::Ready(());
             }

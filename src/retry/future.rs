@@ -108,7 +108,13 @@ where
                     State::Readying { service }
                 }
                 StateProj::Readying { service } => {
-                    ready!(service.poll_ready(cx))?;
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        let mut result = Err(error);
+                        if let (Some(command), Some(policy)) = (&*this.command, this.policy) {
+                            policy.conclude(command, &mut result);
+                        }
+                        return Poll::Ready(result);
+                    }
                     let command = this.command.clone().expect("kept for retries");
                     State::Called {
                         reply: service.call(command),

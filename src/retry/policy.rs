@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::news::News;
 use super::setback::Setback;
 use super::waiting::{Waiter, WaitingRoom};
-use crate::command::Command;
+use crate::command::{BlockTime, Command};
 use crate::error::{Delivery, Error};
 use crate::metrics::Counters;
 use crate::value::Value;
@@ -35,8 +35,8 @@ pub struct RetryPolicy {
     attempts: u32,
     /// Retries that `retries` bounds.
     counted: u32,
-    /// Commands of a pipeline that may have been applied in an attempt before this one.
-    perhaps_applied: Vec<usize>,
+    /// How far commands of a pipeline got in attempts before this one: those that a node has seen.
+    reached_by_part: Vec<(usize, Delivery)>,
     /// Why the attempt before this one was not the last.
     earlier: Option<Error>,
     /// How far the command got at most in the attempts before.
@@ -80,7 +80,7 @@ impl RetryPolicy {
             }),
             attempts: 0,
             counted: 0,
-            perhaps_applied: Vec::new(),
+            reached_by_part: Vec::new(),
             earlier: None,
             reached: Delivery::NotSent,
             is_after_refusal: false,
@@ -140,7 +140,8 @@ impl RetryPolicy {
     }
 
     /// Lets at most so many requests wait because their node cannot be reached: from when that is found until an attempt
-    /// reaches it. Others end at once, with the outcome at hand, and count as withheld. No bound unless set.
+    /// that reaches it has ended. Others end at once, with the outcome at hand, and count as withheld. Commands that block
+    /// on the server do not count. No bound unless set.
     ///
     /// Where requests have much time, those for one dead node would else take all places of a bound on requests in
     /// flight, and leave none to those for healthy nodes. Half of that bound suits.
@@ -218,6 +219,7 @@ impl RetryPolicy {
     ) -> Option<Backoff> {
         let settings = &*self.settings;
         let deadline = command.deadline();
+        let blocks = command.block_time() != BlockTime::NotBlocking;
         let number = self.attempts - 1;
         let mut delay = if number == 0 && setback.is_closed_before_sent() {
             Duration::ZERO
@@ -226,7 +228,12 @@ impl RetryPolicy {
         };
         if let Some(deadline) = deadline {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left <= delay.saturating_add(TIMER_RESOLUTION) {
+            // A long pause is not to leave less than one answer takes.
+            let margin = match !is_counted && delay > LAST_CALL {
+                true => LAST_CALL,
+                false => TIMER_RESOLUTION,
+            };
+            if left <= delay.saturating_add(margin) {
                 if is_counted || left <= LAST_CALL + TIMER_RESOLUTION {
                     return None;
                 }
@@ -234,7 +241,7 @@ impl RetryPolicy {
             }
         }
         match &settings.waiting_room {
-            Some(room) if setback.is_unreachable() => {
+            Some(room) if setback.is_unreachable() && !blocks => {
                 // It keeps its place while it tries: an attempt to connect may take as long as any pause.
                 let Some(place) = self.place.take().or_else(|| room.enter().map(Arc::new)) else {
                     self.withheld(
@@ -275,16 +282,20 @@ impl RetryPolicy {
         let news = settings.changes.as_ref().filter(|_| setback.is_unready);
         let backoff = backoff.unless(news.map(News::next));
         self.counted += u32::from(is_counted);
-        if is_granted {
-            settings.counters.retries().increment();
-        }
+        let message = match is_granted {
+            true => {
+                settings.counters.retries().increment();
+                "retrying"
+            }
+            false => "waiting for the retry budget",
+        };
         tracing::debug!(
             target: "tower_redis_cluster",
             command = %command.name(),
             attempt = self.attempts,
             cause = setback.error.cause(),
             delay_ms = delay.as_secs_f64() * 1e3,
-            "retrying",
+            "{message}",
         );
         Some(backoff)
     }
@@ -306,6 +317,9 @@ impl RetryPolicy {
         command: &Command,
         outcome: &mut Result<Value, E>,
     ) {
+        if let Some(error) = &self.earlier {
+            self.withheld(command, error, "the budget was empty for too long");
+        }
         if let Some(batch) = command.batch().filter(|batch| !batch.is_transaction()) {
             *outcome = self.settle_parts(batch);
         }

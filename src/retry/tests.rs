@@ -4,6 +4,7 @@ mod pipelines;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, advance};
@@ -311,6 +312,39 @@ async fn a_connection_closed_before_sending_is_retried_without_a_pause_once() {
         _ => failure(ErrorKind::Connect, Delivery::NotSent),
     };
     assert!(run(policy(3), write(), unreachable).await.took > Duration::ZERO);
+}
+
+/// Loses its first command, and is finished then.
+#[derive(Clone, Default)]
+struct Finished(Arc<AtomicU32>);
+
+impl Service<Command> for Finished {
+    type Response = Value;
+    type Error = Error;
+    type Future = std::future::Ready<Result<Value, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(match self.0.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err(Error::new(ErrorKind::Unavailable, "finished")),
+        })
+    }
+
+    fn call(&mut self, _: Command) -> Self::Future {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let error = Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+        std::future::ready(Err(error))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn service_that_is_finished_does_not_deny_the_attempts_before() {
+    let mut service = RetryLayer::new(policy(3)).layer(Finished::default());
+    let error = service.call(read()).await.expect_err("finished");
+    assert_eq!(
+        (error.kind(), error.delivery(), error.attempts()),
+        (ErrorKind::Unavailable, Delivery::Unknown, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]

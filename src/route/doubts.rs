@@ -1,7 +1,6 @@
 //! Which primaries there is reason to doubt.
 //!
-//! A failure to reach a primary, a connection lost, or a command held back because it does not answer is reason enough;
-//! of timeouts it takes three, since one command may be slow. A doubt is over when there was no more evidence for a
+//! A failure to reach a primary, or a connection that is lost or suspect, is reason enough; of timeouts it takes three, since one command may be slow. A doubt is over when there was no more evidence for a
 //! while, or when a refresh shows that the node is no longer a primary.
 //!
 //! Only failures come here. What succeeds reads and writes nothing of it.
@@ -101,7 +100,8 @@ impl Doubts {
     pub(super) fn failed(&self, addr: &NodeAddr, now: Instant) -> bool {
         let is_new = {
             let mut nodes = self.nodes.lock();
-            nodes.entry(addr.clone()).or_default().doubt(now)
+            let is_new = nodes.entry(addr.clone()).or_default().doubt(now);
+            self.count(is_new)
         };
         self.begun_if(is_new, addr)
     }
@@ -114,15 +114,23 @@ impl Doubts {
             entry.timeouts.rotate_left(1);
             entry.timeouts[TIMEOUTS - 1] = Some(now);
             let is_enough = entry.timeouts[0].is_some_and(|at| now - at <= TIMEOUTS_WITHIN);
-            (is_enough || entry.doubt.is_some()) && entry.doubt(now)
+            let is_new = (is_enough || entry.doubt.is_some()) && entry.doubt(now);
+            self.count(is_new)
         };
         self.begun_if(is_new, addr)
+    }
+
+    /// Counts a doubt that begins, under the lock: an end is counted after its beginning.
+    fn count(&self, is_new: bool) -> bool {
+        if is_new {
+            self.counters.nodes_in_doubt().increment();
+        }
+        is_new
     }
 
     // What tells of it runs code that is not ours, a subscriber of traces or a waker, and so never under the lock.
     fn begun_if(&self, is_new: bool, addr: &NodeAddr) -> bool {
         if is_new {
-            self.counters.nodes_in_doubt().increment();
             tracing::info!(
                 server.address = addr.server_address(),
                 server.port = addr.server_port(),
@@ -147,6 +155,7 @@ impl Doubts {
                 let is_over = |doubt: &Doubt| now - doubt.last_evidence >= LASTING;
                 if let Some(doubt) = entry.doubt.filter(is_over) {
                     entry.doubt = None;
+                    self.counters.nodes_in_doubt().decrement();
                     over.push((addr.clone(), doubt));
                 }
                 let last_timeout = entry.timeouts[TIMEOUTS - 1];
@@ -172,6 +181,7 @@ impl Doubts {
             let mut nodes = self.nodes.lock();
             let gone = nodes.extract_if(|addr, _| !is_primary(addr));
             gone.filter_map(|(addr, entry)| Some((addr, entry.doubt?)))
+                .inspect(|_| self.counters.nodes_in_doubt().decrement())
                 .collect()
         };
         self.ended(gone, now, "it is no longer a primary");
@@ -179,7 +189,6 @@ impl Doubts {
 
     fn ended(&self, doubts: Vec<(NodeAddr, Doubt)>, now: Instant, reason: &str) {
         for (addr, doubt) in doubts {
-            self.counters.nodes_in_doubt().decrement();
             tracing::info!(
                 server.address = addr.server_address(),
                 server.port = addr.server_port(),

@@ -40,9 +40,8 @@
 //!
 //! # Doubt
 //!
-//! A primary is in doubt when it could not be reached, when a connection to it was lost, when it was
-//! [`Unavailable`](crate::ErrorKind::Unavailable), or after three timeouts within ten seconds: one alone may be a slow
-//! command. A timeout that is noticed more than 50 ms late says that this process was starved, and counts for nothing.
+//! A primary is in doubt when it could not be reached, when a connection to it was lost or is
+//! [suspect](crate::connection#suspicion), or after three timeouts within ten seconds: one alone may be a slow command. A timeout that is noticed more than 50 ms late says that this process was starved, and counts for nothing.
 //! A doubt ends after three seconds without more evidence, or when the node is found to be no longer a primary. The
 //! [counters](crate::metrics::Metrics) tell how many are in doubt.
 //!

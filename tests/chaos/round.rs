@@ -48,7 +48,7 @@ pub(crate) async fn run(kind: Kind, seed: u64, time: Duration) {
     let mut tasks = workload::start(&load, &mut rng.fork());
     sleep(CALM).await;
 
-    let mut servers = Servers::new(local, Arc::clone(&faults), kind);
+    let mut servers = Servers::new(local, Arc::clone(&faults), kind).await;
     let start = Instant::now();
     servers
         .be_gentle(rng.fork(), start + time.mul_f64(GENTLE))
@@ -126,16 +126,10 @@ pub(crate) async fn run(kind: Kind, seed: u64, time: Duration) {
 
 /// Three primaries with a replica each, which keep on disk what they acknowledge.
 async fn start(kind: Kind) -> Option<LocalCluster> {
-    // In the one kind nothing is to be taken for failed that is only paused or started again, also when the machine has
-    // much else to do. In the other, promotions are wanted.
-    let node_timeout = match kind {
-        Kind::Lossless => Duration::from_secs(30),
-        Kind::Lossy => Duration::from_millis(1500),
-    };
     let local = LocalCluster::builder(LocalCluster::find_server()?)
         .primaries(SHARDS)
         .replicas(1)
-        .node_timeout(node_timeout)
+        .node_timeout(kind.node_timeout())
         .option("--appendonly", "yes")
         .option("--appendfsync", "always")
         .start()

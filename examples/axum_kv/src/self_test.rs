@@ -120,6 +120,7 @@ async fn outage(http: &Client, cluster: &Cluster, backend: &Backend) -> Result<(
     // A slow reply is no reason to drop a connection: it was skipped when it came, and the same connection went on.
     assert_eq!(cluster.metrics().dials_started, before.dials_started);
     http.send(Method::GET, "/healthz", "").await?.is(200);
+    http.send(Method::GET, "/metrics", "").await?.is(200);
     Ok(())
 }
 

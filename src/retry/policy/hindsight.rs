@@ -9,7 +9,7 @@ use crate::value::{ServerError, Value};
 impl RetryPolicy {
     /// Writes it into the last outcome. A refusal of the last attempt is an error reply, which cannot say that an attempt
     /// before it may have applied the command: it becomes an error that can.
-    pub(super) fn conclude<E: Failure>(
+    pub(in crate::retry) fn conclude<E: Failure>(
         &mut self,
         command: &Command,
         result: &mut Result<Value, E>,
@@ -50,17 +50,31 @@ impl RetryPolicy {
         part: usize,
         result: Result<Value, Error>,
     ) -> Result<Value, Error> {
-        match &result {
-            Ok(Value::Error(reply)) if self.perhaps_applied.contains(&part) => {
-                let doubted = self.doubted(&batch.commands()[part], reply);
-                doubted.map_or(result, Err)
+        let reached = self.reached_by(part);
+        match result {
+            Ok(Value::Error(reply)) if reached == Delivery::Unknown => {
+                let doubted = self.doubted(&batch.commands()[part], &reply);
+                doubted.map_or(Ok(Value::Error(reply)), Err)
             }
-            _ => result,
+            Err(error) => {
+                let reached = error.delivery().at_most(reached);
+                Err(error.with_delivery(reached))
+            }
+            result => result,
         }
     }
 
+    /// How far a command of a pipeline got at most in the attempts before this one.
+    pub(super) fn reached_by(&self, part: usize) -> Delivery {
+        let reached = self.reached_by_part.iter();
+        let reached = reached.filter(|(of, _)| *of == part);
+        reached.fold(Delivery::NotSent, |most, (_, reached)| {
+            most.at_most(*reached)
+        })
+    }
+
     fn is_doubted(&self, batch: &Batch, part: usize, reply: &Value) -> bool {
-        matches!(reply, Value::Error(reply) if self.perhaps_applied.contains(&part)
+        matches!(reply, Value::Error(reply) if self.reached_by(part) == Delivery::Unknown
             && self.doubted(&batch.commands()[part], reply).is_some())
     }
 

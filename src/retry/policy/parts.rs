@@ -26,7 +26,7 @@ impl RetryPolicy {
         {
             self.remember(setback);
         }
-        let perhaps_applied = parts.perhaps_applied();
+        let reached = parts.reached();
         match (&mut *result, &backoff) {
             (Ok(reply), Some(_)) => {
                 parts.keep_replies(self, batch, std::mem::replace(reply, Value::Nil));
@@ -35,9 +35,10 @@ impl RetryPolicy {
             (Err(error), Some(_)) => parts.keep_outcomes(self, batch, &error.to_ours()),
             (Err(error), None) => {
                 Setbacks::default().keep_outcomes(self, batch, &error.to_ours());
+                self.reached = self.reached.at_most(batch.reached());
             }
         }
-        self.perhaps_applied.extend(perhaps_applied);
+        self.reached_by_part.extend(reached);
         backoff
     }
 
@@ -154,11 +155,13 @@ impl Setbacks {
         })
     }
 
-    /// The commands of which it is not known what became of them.
-    fn perhaps_applied(&self) -> Vec<usize> {
-        let unknown = self.parts.iter();
-        let unknown = unknown.filter(|(_, setback)| setback.error.delivery() == Delivery::Unknown);
-        unknown.map(|(part, _)| *part).collect()
+    /// The commands that came as far as to a node, and how far.
+    fn reached(&self) -> Vec<(usize, Delivery)> {
+        let reached = self.parts.iter();
+        let reached = reached.map(|(part, setback)| (*part, setback.error.delivery()));
+        reached
+            .filter(|(_, delivery)| *delivery != Delivery::NotSent)
+            .collect()
     }
 
     /// Records the replies of an attempt, but for those that are setbacks.
@@ -173,7 +176,7 @@ impl Setbacks {
             }
             _ => batch.outcomes(),
         };
-        self.record(batch, outcomes);
+        self.record(policy, batch, outcomes);
     }
 
     /// Records what came of an attempt that failed with the error `whole`: each command's own outcome, but for the
@@ -188,15 +191,16 @@ impl Setbacks {
             }))
         });
         let outcomes = outcomes.collect();
-        self.record(batch, outcomes);
+        self.record(policy, batch, outcomes);
     }
 
-    fn record(self, batch: &Batch, mut outcomes: Vec<Outcome>) {
+    fn record(self, policy: &RetryPolicy, batch: &Batch, mut outcomes: Vec<Outcome>) {
         if self.is_empty() {
             return batch.record(outcomes);
         }
         for (part, setback) in self.parts {
-            outcomes[part] = Outcome::Again(setback.error);
+            let reached = setback.error.delivery().at_most(policy.reached_by(part));
+            outcomes[part] = Outcome::Again(setback.error.with_delivery(reached));
         }
         batch.record_for_next(outcomes);
     }
@@ -207,10 +211,6 @@ impl Setbacks {
 fn result_of(outcome: Outcome, whole: &Error) -> Result<Value, Error> {
     match outcome {
         Outcome::Final(result) => result,
-        Outcome::Unsent => Err(whole.clone()),
-        Outcome::Again(earlier) => {
-            let reached = whole.delivery().at_most(earlier.delivery());
-            Err(whole.clone().with_delivery(reached))
-        }
+        Outcome::Unsent | Outcome::Again(_) => Err(whole.clone()),
     }
 }

@@ -117,7 +117,7 @@ async fn no_more_wait_for_an_unreachable_node_than_there_is_room_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_keeps_its_place_while_it_tries_until_the_node_is_reached() {
+async fn whoever_waits_keeps_its_place_until_an_attempt_has_ended_that_reached_the_node() {
     let at_once = Duration::from_nanos(1);
     let policy = policy(9).max_waiting(1).backoff(at_once, at_once);
     let attempts = Arc::new(AtomicU32::new(0));

@@ -163,6 +163,51 @@ async fn a_refusal_does_not_deny_what_an_attempt_before_may_have_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_attempt_may_have_done_is_remembered_through_all_that_follow() {
+    let answer = |attempt, part| match (attempt, part) {
+        (1, 0) => failure(ErrorKind::Connection, Delivery::Unknown),
+        (2, 0) => refusal("CLUSTERDOWN wait"),
+        (_, 0) => failure(ErrorKind::Connect, Delivery::NotSent),
+        (_, part) => number(part),
+    };
+    let commands = Command::pipeline([read(), write()]);
+    let run = run(policy(3), commands, answer).await;
+    assert_eq!(run.sent.len(), 4);
+    // Of the whole as of the command.
+    let whole = run.result.as_ref().expect_err("failed");
+    assert_eq!(whole.delivery(), Delivery::Unknown);
+    let outcomes = run.outcomes();
+    assert!(
+        matches!(&outcomes[0], Outcome::Final(Err(error)) if error.delivery() == Delivery::Unknown),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_of_the_whole_does_not_deny_what_was_applied() {
+    // The second attempt is refused by a layer in between.
+    let attempts = AtomicU32::new(0);
+    let inner = service_fn(|command: Command| {
+        let batch = command.batch().expect("a pipeline");
+        let is_first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+        std::future::ready(match is_first {
+            true => {
+                batch.begin();
+                let refused = Error::new(ErrorKind::Connect, "refused");
+                batch.conclude(vec![Err(refused), Ok(Value::Integer(1))])
+            }
+            false => Err(Error::new(ErrorKind::Overloaded, "full")),
+        })
+    });
+    let mut service = RetryLayer::new(policy(1)).layer(inner);
+    let error = service.call(writes(2)).await.expect_err("full");
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::Overloaded, Delivery::Unknown)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_are_counted_out_while_refusals_have_the_deadline() {
     let over = Instant::now() + Duration::from_secs(2);
     let answer = |_, part| match part {

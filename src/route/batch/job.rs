@@ -111,10 +111,12 @@ impl<C: MakeNode> Job<C> {
                 ..
             } => {
                 let error = exchange.ended_by(event);
+                let was_connecting = exchange.is_connecting();
                 // What the connection knows better, it records as it is told to forget the unit.
                 exchange.as_mut().cancel();
                 let members = std::mem::take(members);
-                Some(Done::Exchanged(exchanged(&exchange, members, Err(error))))
+                let ended = exchanged(&exchange, members, Err(error), was_connecting);
+                Some(Done::Exchanged(ended))
             }
             JobProj::Refresh { during, parts, .. } => Some(Done::Waited {
                 parts: std::mem::take(parts),
@@ -137,8 +139,11 @@ impl<C: MakeNode> Future for Job<C> {
                 let sender = Unit { handle, members };
                 let result = ready!(exchange.as_mut().poll(cx, &sender));
                 let members = std::mem::take(members);
+                let was_connecting = exchange.is_connecting();
                 match result {
-                    Some(result) => Done::Exchanged(exchanged(&exchange, members, result)),
+                    Some(result) => {
+                        Done::Exchanged(exchanged(&exchange, members, result, was_connecting))
+                    }
                     None => Done::Moved {
                         addr: addr_of(&exchange),
                         members,
@@ -159,11 +164,12 @@ fn exchanged<C: MakeNode>(
     exchange: &Exchange<C>,
     members: Vec<Member>,
     result: Result<Value, Error>,
+    was_connecting: bool,
 ) -> Exchanged {
     let failed = |error: &Error| Failure {
         error: error.clone(),
         deadline: exchange.command().deadline(),
-        was_connecting: exchange.is_connecting(),
+        was_connecting,
     };
     let failure = result.as_ref().err().map(failed);
     let results = match exchange.command().batch() {

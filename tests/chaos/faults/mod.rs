@@ -10,6 +10,8 @@ mod nodes;
 mod reshard;
 pub(crate) mod servers;
 
+use std::time::Duration;
+
 pub(crate) use self::log::{Allows, FaultLog, is_passing, is_wait_on_replica};
 pub(crate) use self::nodes::{SHARDS, settled};
 
@@ -20,4 +22,16 @@ pub(crate) enum Kind {
     Lossless,
     /// Replication is behind what was acknowledged, and a replica takes over: servers may lose that.
     Lossy,
+}
+
+impl Kind {
+    pub(crate) fn node_timeout(self) -> Duration {
+        match self {
+            // Nothing is to be taken for failed that is only paused or started again, also when the machine has much else
+            // to do.
+            Self::Lossless => Duration::from_secs(30),
+            // Promotions are wanted.
+            Self::Lossy => Duration::from_millis(1500),
+        }
+    }
 }

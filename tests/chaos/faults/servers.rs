@@ -93,16 +93,34 @@ pub(crate) struct Servers {
     kind: Kind,
     /// The primary of each shard, as it should be.
     primaries: [usize; SHARDS],
+    /// When each node was promoted last.
+    promoted: [Option<Instant>; 2 * SHARDS],
+    /// Whether these servers are of the sort that counts votes [twice](Self::counts_votes_twice).
+    counts_votes_twice: bool,
 }
 
 impl Servers {
-    pub(crate) fn new(local: LocalCluster, log: Arc<FaultLog>, kind: Kind) -> Self {
+    pub(crate) async fn new(local: LocalCluster, log: Arc<FaultLog>, kind: Kind) -> Self {
+        let info = local.query::<String>(0, cmd("INFO").arg("server")).await;
+        let counts_votes_twice = !info.expect("it runs").contains("valkey_version:");
         Self {
             local,
             log,
             kind,
             primaries: std::array::from_fn(|shard| shard),
+            promoted: Default::default(),
+            counts_votes_twice,
         }
+    }
+
+    /// True if a graceful failover to this replica would not be one.
+    ///
+    /// A replica of Redis (seen with 7.0 and 8.6) that is told to take over within twice the node timeout of its last election
+    /// counts the votes of that one again: it takes itself for the primary at once, which nobody believes, and the primary
+    /// holds back all writes for five seconds. Valkey has no such flaw.
+    fn counts_votes_twice(&self, replica: usize) -> bool {
+        let memory = 2 * self.kind.node_timeout() + Duration::from_secs(1);
+        self.counts_votes_twice && self.promoted[replica].is_some_and(|at| at.elapsed() < memory)
     }
 
     /// Failovers and reshards that no application should notice.
@@ -133,6 +151,12 @@ impl Servers {
 
     async fn befall(&mut self, shard: usize, fault: Fault, mut rng: Rng) {
         let (primary, replica) = pair(&self.local, shard).await;
+        let fault = match fault {
+            Fault::Failover if self.counts_votes_twice(replica) => {
+                Fault::draw_reshard(&mut rng, shard)
+            }
+            fault => fault,
+        };
         let what = format!("shard {shard}, of node {primary} and its replica {replica}: {fault:?}");
         let log = Arc::clone(&self.log);
         // Until all agree: a node that was started again has yet to hear of the others.
@@ -158,6 +182,9 @@ impl Servers {
             Fault::KillUntilPromotion => self.kill_until_promotion(primary, replica).await,
         };
         done.unwrap_or_else(|error| panic!("{what}: {error}"));
+        if expected == Some(replica) {
+            self.promoted[replica] = Some(Instant::now());
+        }
         nodes::settled(&self.local).await;
         self.primaries[shard] = match expected {
             Some(expected) => expected,
