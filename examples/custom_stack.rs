@@ -19,7 +19,7 @@ use tower_redis_cluster::{
     Cluster, Command, ConnectConfig, ConnectionCacheLayer, Connector, Counters, DialLimitLayer,
     Error, ExclusiveLaneLayer, FailFastLayer, InFlightLimitLayer, Lifecycle, NodeAddr, NodeLayer,
     RetryLayer, RetryPolicy, RouteLayer, ScatterGatherLayer, ServerError, Slot, SpreadLayer,
-    TimeoutLayer, TraceLayer, Value,
+    TimeoutLayer, TraceLayer, Value, connection,
 };
 
 const TIMEOUT: Duration = Duration::from_millis(400);
@@ -52,7 +52,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .hurry_on(route.changes())
         .max_waiting(MAX_IN_FLIGHT / 2)
         .counters(counters.clone());
-    let connector = Connector::new(ConnectConfig::from_urls([&url])?.counters(counters.clone()))
+    // A connection is looked into when a request would have given up.
+    let bounds = connection::Config::default()
+        .suspect_after(TIMEOUT)
+        .stall_timeout(Duration::from_secs(5));
+    let config = ConnectConfig::from_urls([&url])?
+        .connection(bounds)
+        .counters(counters.clone());
+    let connector = Connector::new(config)
         .suspicions(route.suspicions())
         .lifecycle(&life);
 

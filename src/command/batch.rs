@@ -30,6 +30,8 @@ pub struct Batch {
 struct Known {
     /// Empty until an attempt has failed in part.
     outcomes: Vec<Outcome>,
+    /// How far each command got at most in the attempts before this one; empty if there were none.
+    reached: Vec<Delivery>,
     round: Round,
     /// Whether who sends it sends only what has no final outcome.
     is_resumable: bool,
@@ -111,6 +113,7 @@ impl Batch {
         known.is_resumable = true;
         if known.outcomes.iter().all(Outcome::is_final) && !known.outcomes.is_empty() {
             known.outcomes.clear();
+            known.reached.clear();
             known.round.0 += 1;
         }
         let before = known.outcomes(self.commands.len());
@@ -154,8 +157,24 @@ impl Batch {
     pub(crate) fn record_for_next(&self, outcomes: Vec<Outcome>) {
         debug_assert_eq!(outcomes.len(), self.commands.len());
         let mut known = self.known.lock();
+        known.reached.resize(outcomes.len(), Delivery::NotSent);
+        for (reached, outcome) in known.reached.iter_mut().zip(&outcomes) {
+            if let Outcome::Again(error) = outcome {
+                *reached = reached.at_most(error.delivery());
+            }
+        }
         known.outcomes = outcomes;
         known.round.0 += 1;
+    }
+
+    /// How far a command got at most in the attempts before this one.
+    pub(super) fn reached_before(&self, part: usize) -> Delivery {
+        let known = self.known.lock();
+        known
+            .reached
+            .get(part)
+            .copied()
+            .unwrap_or(Delivery::NotSent)
     }
 
     /// Adds what an attempt has to say: to what is known from others that a layer has made of the same one.

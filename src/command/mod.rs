@@ -48,6 +48,7 @@ pub use self::blocking::BlockTime;
 pub use self::extensions::Extensions;
 pub use self::keys::{KeyPositions, KeysError};
 pub(crate) use self::reach::{Gather, Nodes, Reach};
+pub(crate) use self::settle::denies_too_much;
 pub use self::slot::Slot;
 pub(crate) use self::table::generated;
 pub use self::table::{

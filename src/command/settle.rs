@@ -1,8 +1,8 @@
 //! From what a batch came to as a whole to what each of its commands came to, and back.
 
-use super::{Batch, Outcome, Round};
+use super::{Batch, Command, Outcome, Round};
 use crate::error::{Delivery, Error, ErrorKind};
-use crate::value::Value;
+use crate::value::{ServerError, Value};
 
 impl Batch {
     /// What each command of a pipeline came to, given how the whole ended. Error replies stay values.
@@ -26,7 +26,32 @@ impl Batch {
             Outcome::Again(error) => Err(error),
             Outcome::Unsent => Err(error.clone()),
         });
-        settled.collect()
+        self.in_hindsight(settled).collect()
+    }
+
+    /// What each command came to, given what it may have come to in the attempts before this one: an error does not know
+    /// of these, and neither does a refusal.
+    pub(crate) fn in_hindsight(
+        &self,
+        results: impl Iterator<Item = Result<Value, Error>>,
+    ) -> impl Iterator<Item = Result<Value, Error>> {
+        results.enumerate().map(|(part, result)| match result {
+            Ok(Value::Error(reply)) => match self.is_doubted(part, &reply) {
+                true => Err(Error::server(reply).with_delivery(Delivery::Unknown)),
+                false => Ok(Value::Error(reply)),
+            },
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                let reached = error.delivery().at_most(self.reached_before(part));
+                Err(error.with_delivery(reached))
+            }
+        })
+    }
+
+    /// True if an error reply says too much: it cannot know that an attempt before it may have applied the command.
+    pub(crate) fn is_doubted(&self, part: usize, reply: &ServerError) -> bool {
+        self.reached_before(part) == Delivery::Unknown
+            && denies_too_much(&self.commands()[part], reply)
     }
 
     /// The replies in order; or if a command of the pipeline failed, the error of the whole, and the outcomes are
@@ -46,10 +71,14 @@ impl Batch {
 
     /// How far the commands got at most, as far as is recorded.
     pub(crate) fn reached(&self) -> Delivery {
-        let reached = self.outcomes().into_iter().map(|outcome| match outcome {
-            Outcome::Final(result) => reached(&result),
-            Outcome::Again(error) => error.delivery(),
-            Outcome::Unsent => Delivery::NotSent,
+        let outcomes = self.outcomes().into_iter().enumerate();
+        let reached = outcomes.map(|(part, outcome)| {
+            let reached = match outcome {
+                Outcome::Final(result) => reached(&result),
+                Outcome::Again(error) => error.delivery(),
+                Outcome::Unsent => Delivery::NotSent,
+            };
+            reached.at_most(self.reached_before(part))
         });
         reached.fold(Delivery::NotSent, Delivery::at_most)
     }
@@ -80,6 +109,12 @@ fn cause(results: &[Result<Value, Error>]) -> Option<&Error> {
     Some(errors.find(|error| !error.is_timeout()).unwrap_or(first))
 }
 
+/// True if an error reply that is the last of several attempts claims that the command, which one of them may have applied, was
+/// not applied.
+pub(crate) fn denies_too_much(command: &Command, reply: &ServerError) -> bool {
+    !command.is_read_only() && reply.delivery() != Delivery::Unknown
+}
+
 /// How far a command got: what has a reply may have been applied, unless the reply denies it.
 fn reached(result: &Result<Value, Error>) -> Delivery {
     match result {
@@ -100,6 +135,35 @@ mod tests {
             cmd("GET").arg("b"),
             cmd("GET").arg("c"),
         ])
+    }
+
+    #[test]
+    fn an_attempt_does_not_deny_what_those_before_may_have_done() {
+        let command = Command::pipeline([cmd("SET").arg("a").arg(1), cmd("GET").arg("b")]);
+        let batch = command.batch().expect("a pipeline");
+        let lost = || Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+        batch.record_for_next(vec![Outcome::Again(lost()), Outcome::Again(lost())]);
+        batch.begin();
+        let delivery = |settled: Vec<Result<Value, Error>>| {
+            let delivery = |result: Result<Value, Error>| result.map_err(|error| error.delivery());
+            settled.into_iter().map(delivery).collect::<Vec<_>>()
+        };
+        // Another attempt is under way, or was made in vain.
+        let refused = Error::new(ErrorKind::Connect, "refused").with_delivery(Delivery::NotSent);
+        let unknown = [Err(Delivery::Unknown), Err(Delivery::Unknown)];
+        assert_eq!(delivery(batch.settle(Err(refused.clone()))), unknown);
+        let outcomes = [refused.clone(), refused].map(|error| Outcome::Final(Err(error)));
+        batch.record(outcomes.into());
+        assert_eq!(delivery(batch.settle(Err(lost()))), unknown);
+        assert_eq!(batch.reached(), Delivery::Unknown);
+        // It was refused, which says nothing of the write before; that a read was not applied is no matter.
+        let down = || Value::Error(ServerError::new("CLUSTERDOWN wait"));
+        batch.record(vec![Outcome::Final(Ok(down())), Outcome::Final(Ok(down()))]);
+        let settled = delivery(batch.settle(Err(lost())));
+        assert_eq!(settled, [Err(Delivery::Unknown), Ok(down())]);
+        // A request of its own.
+        batch.begin();
+        assert_eq!(batch.reached(), Delivery::NotSent);
     }
 
     #[test]

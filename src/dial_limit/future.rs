@@ -90,7 +90,7 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Waiting { turn, dial } => State::Readying {
-                    place: Some(ready!(turn.poll_place(cx))),
+                    place: Some(ready!(turn.poll_place(cx))?),
                     dial: dial.take(),
                 },
                 StateProj::Readying { place, dial } => {

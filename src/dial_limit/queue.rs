@@ -13,6 +13,7 @@ use super::pacer::Pacer;
 use crate::addr::NodeAddr;
 use crate::cache::task::AbortOnDrop;
 use crate::error::{Error, ErrorKind};
+use crate::lifecycle::shut_down;
 use crate::metrics::Counters;
 
 /// What the layer sets.
@@ -154,12 +155,15 @@ impl Queue {
         }
     }
 
-    /// A runtime that is shutting down drops the task at once, which comes back to the queue: the lock is not held.
-    fn start_pacer(self: &Arc<Self>) {
+    /// Not under the lock: a runtime that was shut down drops the task at once, which comes back to the queue. False if it
+    /// did.
+    fn start_pacer(self: &Arc<Self>) -> bool {
         let pacer = Pacer::new(Arc::downgrade(self), Arc::clone(&self.changed));
         let task = tokio::spawn(pacer.run()).abort_handle();
+        let runs = !task.is_finished();
         let other = self.state.lock().pacer.replace(AbortOnDrop::new(task));
         drop(other);
+        runs
     }
 
     /// Takes note that the pacer has ended though somebody waits, since its runtime was shut down. They start another.
@@ -169,6 +173,10 @@ impl Queue {
         let wakers: Vec<_> = wakers.collect();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn is_waiting(&self, ticket: Ticket) -> bool {
+        self.state.lock().waiting.contains_key(&ticket)
     }
 
     fn leave(&self, addr: &NodeAddr) {
@@ -276,19 +284,21 @@ impl Turn {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub(super) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Place> {
+    pub(super) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Result<Place, Error>> {
         let queue = self.queue.take().expect("a turn becomes a place once");
         let mut state = queue.state.lock();
         let Some(waiter) = state.waiting.get_mut(&self.ticket) else {
             drop(state);
             let addr = self.addr.clone();
-            return Poll::Ready(Place { queue, addr });
+            return Poll::Ready(Ok(Place { queue, addr }));
         };
         let old = waiter.waker.replace(cx.waker().clone());
         let has_pacer = (state.pacer.as_ref()).is_some_and(|pacer| !pacer.is_finished());
         drop(state);
-        if !has_pacer {
-            queue.start_pacer();
+        if !has_pacer && !queue.start_pacer() && queue.is_waiting(self.ticket) {
+            // Dropped, the turn leaves the queue.
+            self.queue = Some(queue);
+            return Poll::Ready(Err(shut_down().with_node(self.addr.clone())));
         }
         if old.is_none() {
             // The pacer may sleep for longer than this one has to wait.

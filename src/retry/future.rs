@@ -47,7 +47,7 @@ pin_project! {
         // An attempt is under way.
         Called { #[pin] reply: F },
         // The pause before the next, and what the last one came to.
-        Waiting { pause: Backoff, outcome: Option<Result<Value, E>> },
+        Waiting { pause: Backoff, outcome: Option<Box<Result<Value, E>>> },
         // The service for the next attempt is not ready yet.
         Readying { service: S },
     }
@@ -89,7 +89,7 @@ where
                     match policy.retry(command, &mut result) {
                         Some(pause) => State::Waiting {
                             pause,
-                            outcome: Some(result),
+                            outcome: Some(Box::new(result)),
                         },
                         None => return Poll::Ready(result),
                     }
@@ -102,7 +102,7 @@ where
                         && let Some(mut outcome) = outcome.take()
                     {
                         policy.give_up(command, &mut outcome);
-                        return Poll::Ready(outcome);
+                        return Poll::Ready(*outcome);
                     }
                     let service = this.shared.service.lock().clone();
                     State::Readying { service }

@@ -35,8 +35,6 @@ pub struct RetryPolicy {
     attempts: u32,
     /// Retries that `retries` bounds.
     counted: u32,
-    /// How far commands of a pipeline got in attempts before this one: those that a node has seen.
-    reached_by_part: Vec<(usize, Delivery)>,
     /// Why the attempt before this one was not the last.
     earlier: Option<Error>,
     /// How far the command got at most in the attempts before.
@@ -80,7 +78,6 @@ impl RetryPolicy {
             }),
             attempts: 0,
             counted: 0,
-            reached_by_part: Vec::new(),
             earlier: None,
             reached: Delivery::NotSent,
             is_after_refusal: false,
@@ -229,19 +226,19 @@ impl RetryPolicy {
         if let Some(deadline) = deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             // A long pause is not to leave less than one answer takes.
-            let margin = match !is_counted && delay > LAST_CALL {
+            let margin = match is_patient && delay > LAST_CALL {
                 true => LAST_CALL,
                 false => TIMER_RESOLUTION,
             };
             if left <= delay.saturating_add(margin) {
-                if is_counted || left <= LAST_CALL + TIMER_RESOLUTION {
+                if !is_patient || left <= LAST_CALL + TIMER_RESOLUTION {
                     return None;
                 }
                 delay = left - LAST_CALL;
             }
         }
         match &settings.waiting_room {
-            Some(room) if setback.is_unreachable() && !blocks => {
+            Some(room) if setback.is_unreachable && !blocks => {
                 // It keeps its place while it tries: an attempt to connect may take as long as any pause.
                 let Some(place) = self.place.take().or_else(|| room.enter().map(Arc::new)) else {
                     self.withheld(

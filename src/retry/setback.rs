@@ -12,6 +12,8 @@ pub(super) struct Setback {
     pub(super) is_unready: bool,
     /// A server had to do with it: to try again is more load than the request would be on a good day.
     pub(super) was_sent: bool,
+    /// It did not come as far as to a node.
+    pub(super) is_unreachable: bool,
 }
 
 impl Setback {
@@ -22,13 +24,21 @@ impl Setback {
         result: &Result<Value, E>,
     ) -> Option<Self> {
         match result {
-            Ok(Value::Error(reply)) => Self::of_reply(command, reply),
+            Ok(Value::Error(reply)) => Self::of_reply(command, is_idempotent, reply),
             Ok(_) => None,
             Err(error) => Self::of_error(is_idempotent, error.to_ours()),
         }
     }
 
-    pub(super) fn of_reply(command: &Command, reply: &ServerError) -> Option<Self> {
+    pub(super) fn of_reply(
+        command: &Command,
+        is_idempotent: bool,
+        reply: &ServerError,
+    ) -> Option<Self> {
+        if reply.delivery() == Delivery::Unknown && !is_idempotent {
+            // It comes out of a script that had begun.
+            return None;
+        }
         if reply.is_misdirected() && matches!(command.explicit_target(), Some(Target::Node(_))) {
             // The application chose the node, so that no other is asked.
             return None;
@@ -39,6 +49,7 @@ impl Setback {
             error: Error::server(reply.clone()),
             is_unready,
             was_sent: true,
+            is_unreachable: false,
         })
     }
 
@@ -72,12 +83,8 @@ impl Setback {
             error,
             is_unready,
             was_sent,
+            is_unreachable: is_unready && !was_sent,
         })
-    }
-
-    /// The command did not come as far as to a node.
-    pub(super) fn is_unreachable(&self) -> bool {
-        self.is_unready && !self.was_sent
     }
 
     pub(super) fn is_closed_before_sent(&self) -> bool {

@@ -154,7 +154,8 @@ where
         };
         let outcomes = batch.outcomes();
         let is_unsent = |outcome: &Outcome| matches!(outcome, Outcome::Unsent);
-        if error.delivery() == Delivery::NotSent && outcomes.iter().all(is_unsent) {
+        let reached = error.delivery().at_most(batch.reached());
+        if reached == Delivery::NotSent && outcomes.iter().all(is_unsent) {
             return Err(error);
         }
         let result = |outcome| match outcome {
@@ -162,7 +163,8 @@ where
             Outcome::Again(earlier) => Err(not_again(earlier, &error)),
             Outcome::Unsent => Err(error.clone()),
         };
-        Ok(named(outcomes.into_iter().map(result), &batch))
+        let results = batch.in_hindsight(outcomes.into_iter().map(result));
+        Ok(named(results, &batch))
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the last outcome cannot know: how far the command got in the attempts before.
 
 use super::RetryPolicy;
-use crate::command::{Batch, Command};
+use crate::command::{Batch, Command, denies_too_much};
 use crate::error::{Delivery, Error};
 use crate::retry::failure::Failure;
-use crate::value::{ServerError, Value};
+use crate::value::Value;
 
 impl RetryPolicy {
     /// Writes it into the last outcome. A refusal of the last attempt is an error reply, which cannot say that an attempt
@@ -14,6 +14,9 @@ impl RetryPolicy {
         command: &Command,
         result: &mut Result<Value, E>,
     ) {
+        if let Some(batch) = command.batch().filter(|batch| !batch.is_transaction()) {
+            self.reached = self.reached.at_most(batch.reached());
+        }
         match result {
             Err(error) => {
                 if let Some(error) = error.ours_mut() {
@@ -21,7 +24,10 @@ impl RetryPolicy {
                 }
             }
             Ok(Value::Error(reply)) if self.reached == Delivery::Unknown => {
-                if let Some(error) = self.doubted(command, reply) {
+                if denies_too_much(command, reply) {
+                    let error = Error::server(reply.clone())
+                        .with_delivery(Delivery::Unknown)
+                        .with_attempts(self.attempts);
                     *result = Err(E::from_ours(error));
                 }
             }
@@ -34,57 +40,29 @@ impl RetryPolicy {
         let Ok(Value::Array(replies)) = result else {
             return;
         };
-        let mut replies_of_parts = replies.iter().zip(batch.commands()).enumerate();
-        if !replies_of_parts.any(|(part, (reply, _))| self.is_doubted(batch, part, reply)) {
+        let is_doubted = |(part, reply): (usize, &Value)| {
+            (reply.as_error()).is_some_and(|reply| batch.is_doubted(part, reply))
+        };
+        if !replies.iter().enumerate().any(is_doubted) {
             return;
         }
-        let results = std::mem::take(replies).into_iter().enumerate();
-        let results = results.map(|(part, reply)| self.in_hindsight(batch, part, Ok(reply)));
-        *result = batch.conclude(results.collect()).map_err(E::from_ours);
+        let replies = std::mem::take(replies).into_iter().map(Ok);
+        let results = self.in_hindsight(batch, replies).collect();
+        *result = batch.conclude(results).map_err(E::from_ours);
     }
 
-    /// What a command of a pipeline came to, given what it may have come to before.
+    /// What the commands of a pipeline came to, given what they may have come to before, and after how many attempts.
     pub(super) fn in_hindsight(
         &self,
         batch: &Batch,
-        part: usize,
-        result: Result<Value, Error>,
-    ) -> Result<Value, Error> {
-        let reached = self.reached_by(part);
-        match result {
-            Ok(Value::Error(reply)) if reached == Delivery::Unknown => {
-                let doubted = self.doubted(&batch.commands()[part], &reply);
-                doubted.map_or(Ok(Value::Error(reply)), Err)
-            }
-            Err(error) => {
-                let reached = error.delivery().at_most(reached);
-                Err(error.with_delivery(reached))
-            }
-            result => result,
-        }
-    }
-
-    /// How far a command of a pipeline got at most in the attempts before this one.
-    pub(super) fn reached_by(&self, part: usize) -> Delivery {
-        let reached = self.reached_by_part.iter();
-        let reached = reached.filter(|(of, _)| *of == part);
-        reached.fold(Delivery::NotSent, |most, (_, reached)| {
-            most.at_most(*reached)
-        })
-    }
-
-    fn is_doubted(&self, batch: &Batch, part: usize, reply: &Value) -> bool {
-        matches!(reply, Value::Error(reply) if self.reached_by(part) == Delivery::Unknown
-            && self.doubted(&batch.commands()[part], reply).is_some())
-    }
-
-    /// The error that takes the place of an error reply, if the reply says too much.
-    fn doubted(&self, command: &Command, reply: &ServerError) -> Option<Error> {
-        let is_true = command.is_read_only() || reply.delivery() == Delivery::Unknown;
-        (!is_true).then(|| {
-            Error::server(reply.clone())
-                .with_delivery(Delivery::Unknown)
-                .with_attempts(self.attempts)
+        results: impl Iterator<Item = Result<Value, Error>>,
+    ) -> impl Iterator<Item = Result<Value, Error>> {
+        let results = batch.in_hindsight(results);
+        results.map(|result| {
+            result.map_err(|error| match error.attempts() {
+                0 => error.with_attempts(self.attempts),
+                _ => error,
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::RetryPolicy;
 use crate::command::{Batch, Command, Outcome};
-use crate::error::{Delivery, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::retry::backoff::Backoff;
 use crate::retry::failure::Failure;
 use crate::retry::setback::Setback;
@@ -26,7 +26,6 @@ impl RetryPolicy {
         {
             self.remember(setback);
         }
-        let reached = parts.reached();
         match (&mut *result, &backoff) {
             (Ok(reply), Some(_)) => {
                 parts.keep_replies(self, batch, std::mem::replace(reply, Value::Nil));
@@ -35,28 +34,23 @@ impl RetryPolicy {
             (Err(error), Some(_)) => parts.keep_outcomes(self, batch, &error.to_ours()),
             (Err(error), None) => {
                 Setbacks::default().keep_outcomes(self, batch, &error.to_ours());
-                self.reached = self.reached.at_most(batch.reached());
             }
         }
-        self.reached_by_part.extend(reached);
         backoff
     }
 
     /// What the commands of a pipeline came to, those included that were to be sent again.
     pub(super) fn settle_parts<E: Failure>(&self, batch: &Batch) -> Result<Value, E> {
-        let outcomes = batch.outcomes().into_iter().enumerate();
-        let results = outcomes.map(|(part, outcome)| {
-            let result = match outcome {
-                Outcome::Final(result) => result,
-                Outcome::Again(error) => match error.server_error() {
-                    Some(reply) => Ok(Value::Error(reply.clone())),
-                    None => Err(error.with_attempts(self.attempts)),
-                },
-                Outcome::Unsent => Err(Error::new(ErrorKind::Other, "it was never tried")),
-            };
-            self.in_hindsight(batch, part, result)
+        let results = batch.outcomes().into_iter().map(|outcome| match outcome {
+            Outcome::Final(result) => result,
+            Outcome::Again(error) => match error.server_error() {
+                Some(reply) => Ok(Value::Error(reply.clone())),
+                None => Err(error),
+            },
+            Outcome::Unsent => Err(Error::new(ErrorKind::Other, "it was never tried")),
         });
-        batch.conclude(results.collect()).map_err(E::from_ours)
+        let results = self.in_hindsight(batch, results).collect();
+        batch.conclude(results).map_err(E::from_ours)
     }
 
     /// As [`next`](Self::next), for a pipeline of which these commands are to be sent again. What was counted out is
@@ -91,11 +85,12 @@ struct Setbacks {
 
 impl Setbacks {
     fn of<E: Failure>(command: &Command, batch: &Batch, result: &Result<Value, E>) -> Self {
+        let is_idempotent = |part: &Command| command.is_idempotent() || part.is_idempotent();
         match result {
             Ok(Value::Array(replies)) if replies.len() == batch.commands().len() => {
                 let replies = replies.iter().zip(batch.commands());
                 Self::collect(replies.map(|(reply, part)| match reply {
-                    Value::Error(reply) => Setback::of_reply(part, reply),
+                    Value::Error(reply) => Setback::of_reply(part, is_idempotent(part), reply),
                     _ => None,
                 }))
             }
@@ -104,20 +99,17 @@ impl Setbacks {
                 let outcomes = batch.outcomes().into_iter().zip(batch.commands());
                 Self::collect(outcomes.map(|(outcome, part)| match outcome {
                     Outcome::Final(_) => None,
-                    Outcome::Unsent | Outcome::Again(_) => Setback::of_reply(part, reply),
+                    Outcome::Unsent | Outcome::Again(_) => {
+                        Setback::of_reply(part, is_idempotent(part), reply)
+                    }
                 }))
             }
             Ok(_) => Self::default(),
             Err(error) => {
                 let whole = error.to_ours();
-                let is_idempotent = command.is_idempotent();
                 let outcomes = batch.outcomes().into_iter().zip(batch.commands());
                 Self::collect(outcomes.map(|(outcome, part)| {
-                    Setback::of(
-                        part,
-                        is_idempotent || part.is_idempotent(),
-                        &result_of(outcome, &whole),
-                    )
+                    Setback::of(part, is_idempotent(part), &result_of(outcome, &whole))
                 }))
             }
         }
@@ -152,55 +144,38 @@ impl Setbacks {
             error: longest.unwrap_or(first).error.clone(),
             is_unready: self.iter().any(|setback| setback.is_unready),
             was_sent: self.iter().any(|setback| setback.was_sent),
+            is_unreachable: self.iter().any(|setback| setback.is_unreachable),
         })
-    }
-
-    /// The commands that came as far as to a node, and how far.
-    fn reached(&self) -> Vec<(usize, Delivery)> {
-        let reached = self.parts.iter();
-        let reached = reached.map(|(part, setback)| (*part, setback.error.delivery()));
-        reached
-            .filter(|(_, delivery)| *delivery != Delivery::NotSent)
-            .collect()
     }
 
     /// Records the replies of an attempt, but for those that are setbacks.
     fn keep_replies(self, policy: &RetryPolicy, batch: &Batch, reply: Value) {
         let outcomes = match reply {
             Value::Array(replies) => {
-                let replies = replies.into_iter().enumerate();
-                let answered = replies.map(|(part, reply)| {
-                    Outcome::Final(policy.in_hindsight(batch, part, Ok(reply)))
-                });
-                answered.collect()
+                let replies = policy.in_hindsight(batch, replies.into_iter().map(Ok));
+                replies.map(Outcome::Final).collect()
             }
             _ => batch.outcomes(),
         };
-        self.record(policy, batch, outcomes);
+        self.record(batch, outcomes);
     }
 
     /// Records what came of an attempt that failed with the error `whole`: each command's own outcome, but for the
     /// setbacks.
     fn keep_outcomes(self, policy: &RetryPolicy, batch: &Batch, whole: &Error) {
-        let outcomes = batch.outcomes().into_iter().enumerate();
-        let outcomes = outcomes.map(|(part, outcome)| {
-            let result = policy.in_hindsight(batch, part, result_of(outcome, whole));
-            Outcome::Final(result.map_err(|error| match error.attempts() {
-                0 => error.with_attempts(policy.attempts),
-                _ => error,
-            }))
-        });
-        let outcomes = outcomes.collect();
-        self.record(policy, batch, outcomes);
+        let results = batch.outcomes().into_iter();
+        let results = results.map(|outcome| result_of(outcome, whole));
+        let results = policy.in_hindsight(batch, results);
+        let outcomes = results.map(Outcome::Final).collect();
+        self.record(batch, outcomes);
     }
 
-    fn record(self, policy: &RetryPolicy, batch: &Batch, mut outcomes: Vec<Outcome>) {
+    fn record(self, batch: &Batch, mut outcomes: Vec<Outcome>) {
         if self.is_empty() {
             return batch.record(outcomes);
         }
         for (part, setback) in self.parts {
-            let reached = setback.error.delivery().at_most(policy.reached_by(part));
-            outcomes[part] = Outcome::Again(setback.error.with_delivery(reached));
+            outcomes[part] = Outcome::Again(setback.error);
         }
         batch.record_for_next(outcomes);
     }

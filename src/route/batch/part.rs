@@ -11,9 +11,6 @@ pub(super) struct Part {
     /// The application chose the node, so that what it answers is what was asked for.
     is_pinned: bool,
     pub(super) redirects: usize,
-    /// How far it got at most in the attempts before this one. What this attempt comes to is told without it, since
-    /// whoever retries judges each by itself.
-    before: Delivery,
     /// How far it got at most in this attempt, with the nodes that it was sent to before.
     reached: Delivery,
     result: Option<Result<Value, Error>>,
@@ -29,16 +26,14 @@ pub(super) enum Destination {
 impl Part {
     /// A part as the attempt before left it.
     pub(super) fn new(outcome: Outcome) -> Self {
-        let (before, result) = match outcome {
-            Outcome::Unsent => (Delivery::NotSent, None),
-            Outcome::Again(error) => (error.delivery(), None),
-            Outcome::Final(result) => (Delivery::NotSent, Some(result)),
+        let result = match outcome {
+            Outcome::Unsent | Outcome::Again(_) => None,
+            Outcome::Final(result) => Some(result),
         };
         Self {
             slot: None,
             is_pinned: false,
             redirects: 0,
-            before,
             reached: Delivery::NotSent,
             result,
         }
@@ -107,41 +102,10 @@ impl Part {
 
     /// What is known when the attempt is dropped. A part without a result was lost with a layer that panicked.
     pub(super) fn into_outcome(self) -> Outcome {
-        match self.result {
-            None => Outcome::Unsent,
-            Some(Ok(reply)) => Outcome::Final(Ok(reply)),
-            Some(Err(error)) => {
-                let reached = error.delivery().at_most(self.before);
-                Outcome::Final(Err(error.with_delivery(reached)))
-            }
-        }
+        self.result.map_or(Outcome::Unsent, Outcome::Final)
     }
 
     pub(super) fn into_result(self) -> Result<Value, Error> {
         self.result.expect("every part is settled in the end")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::cmd;
-    use crate::error::ErrorKind;
-
-    #[test]
-    fn an_attempt_is_told_by_itself_and_a_drop_with_those_before() {
-        let failed = || {
-            let earlier = Error::new(ErrorKind::Connection, "lost");
-            let mut part = Part::new(Outcome::Again(earlier.with_delivery(Delivery::Unknown)));
-            let refused = Error::new(ErrorKind::Connect, "refused");
-            part.fail(refused.with_delivery(Delivery::NotSent), &cmd("GET"), None);
-            part
-        };
-        let error = failed().into_result().expect_err("failed");
-        assert_eq!(error.delivery(), Delivery::NotSent);
-        let Outcome::Final(Err(error)) = failed().into_outcome() else {
-            panic!("failed");
-        };
-        assert_eq!(error.delivery(), Delivery::Unknown);
     }
 }

@@ -116,10 +116,11 @@ impl Servers {
     /// True if a graceful failover to this replica would not be one.
     ///
     /// A replica of Redis (seen with 7.0 and 8.6) that is told to take over within twice the node timeout of its last election
-    /// counts the votes of that one again: it takes itself for the primary at once, which nobody believes, and the primary
-    /// holds back all writes for five seconds. Valkey has no such flaw.
+    /// counts the votes of that one again: it takes itself for the primary at once, which nobody believes. Within four times,
+    /// it waits before it asks for votes. Either way the primary holds back all writes meanwhile, for up to five seconds.
+    /// Valkey has no such flaw.
     fn counts_votes_twice(&self, replica: usize) -> bool {
-        let memory = 2 * self.kind.node_timeout() + Duration::from_secs(1);
+        let memory = 4 * self.kind.node_timeout() + Duration::from_secs(1);
         self.counts_votes_twice && self.promoted[replica].is_some_and(|at| at.elapsed() < memory)
     }
 
@@ -182,14 +183,14 @@ impl Servers {
             Fault::KillUntilPromotion => self.kill_until_promotion(primary, replica).await,
         };
         done.unwrap_or_else(|error| panic!("{what}: {error}"));
-        if expected == Some(replica) {
-            self.promoted[replica] = Some(Instant::now());
-        }
         nodes::settled(&self.local).await;
         self.primaries[shard] = match expected {
             Some(expected) => expected,
             None => pair(&self.local, shard).await.0,
         };
+        if self.primaries[shard] == replica {
+            self.promoted[replica] = Some(Instant::now());
+        }
         self.look_for_surprises().await;
     }
 
