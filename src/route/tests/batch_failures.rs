@@ -320,7 +320,8 @@ async fn second_attempt_that_is_dropped_does_not_claim_what_the_first_did() {
         Outcome::Again(Error::new(ErrorKind::Connection, "lost").with_delivery(delivery))
     };
     let command = pipeline();
-    command.batch().expect("a pipeline").record(vec![
+    let batch = command.batch().expect("a pipeline");
+    batch.record_for_next(vec![
         again(Delivery::NotApplied),
         again(Delivery::NotApplied),
         Outcome::Final(Ok(ok())),
@@ -333,14 +334,16 @@ async fn second_attempt_that_is_dropped_does_not_claim_what_the_first_did() {
     // Whoever looks now must not be told of the first attempt.
     assert_eq!(known(&command)[0], Known::Nothing);
     drop(attempt);
-    let gone = |delivery| Failed(ErrorKind::Timeout, delivery);
+    let whole = Error::new(ErrorKind::Timeout, "dropped").with_delivery(Delivery::NotSent);
+    let told = batch.settle(Err(whole)).into_iter();
+    let told = told.map(|result| result.map_err(|error| error.delivery()));
     assert_eq!(
-        known(&command),
+        told.collect::<Vec<_>>(),
         [
-            gone(Delivery::Unknown),
-            gone(Delivery::NotApplied),
-            Reply(ok()),
-            gone(Delivery::Unknown),
+            Err(Delivery::Unknown),
+            Err(Delivery::NotApplied),
+            Ok(ok()),
+            Err(Delivery::Unknown),
         ]
     );
 }
