@@ -64,6 +64,7 @@ pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod waiters;
 
 use std::fmt;
 use std::sync::Arc;
