@@ -188,6 +188,7 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     const KIND: MetricKind = MetricKind::Counter;
 
+    #[inline]
     pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -204,6 +205,7 @@ pub(crate) struct Gauge(AtomicU64);
 impl Gauge {
     const KIND: MetricKind = MetricKind::Gauge;
 
+    #[inline]
     pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -224,6 +226,7 @@ pub(crate) struct StripedCounter(Striped<Counter>);
 impl StripedCounter {
     const KIND: MetricKind = MetricKind::Counter;
 
+    #[inline]
     pub(crate) fn increment(&self) {
         self.0.own().increment();
     }

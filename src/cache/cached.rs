@@ -25,6 +25,7 @@ pub struct Cached<S> {
 }
 
 impl<S: Clone> Cached<S> {
+    #[inline]
     pub(super) fn new(stored: &Arc<Stored<S>>) -> Self {
         Self {
             service: stored.service.clone(),
@@ -67,6 +68,7 @@ where
     type Error = Error;
     type Future = CachedFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &self.finished {
             return Poll::Ready(Err(error.clone()));
@@ -76,6 +78,7 @@ where
             .map_err(|error| self.finish(error.into()))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         CachedFuture::new(self.service.call(request))
     }

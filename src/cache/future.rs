@@ -65,6 +65,7 @@ impl<S> Unpin for ResponseFuture<S> {}
 impl<S: Clone> Future for ResponseFuture<S> {
     type Output = Result<Cached<S>, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
             State::Done(result) => {
@@ -118,6 +119,7 @@ where
 {
     type Output = Result<T, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project()
             .inner

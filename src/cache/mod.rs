@@ -154,6 +154,7 @@ where
     type Error = Error;
     type Future = ResponseFuture<M::Response>;
 
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
@@ -161,6 +162,7 @@ where
     /// # Panics
     ///
     /// If a connection is to be made outside of a Tokio runtime.
+    #[inline]
     fn call(&mut self, addr: NodeAddr) -> Self::Future {
         let pool = self.pool();
         if let Some(cached) = pool.connected(&addr, Cached::new) {

@@ -118,6 +118,7 @@ impl<S> Pool<S> {
     }
 
     /// Applies `with` to the service connected to `addr`, if there is one, which is then not idle. Takes no lock.
+    #[inline]
     pub(super) fn connected<T>(
         &self,
         addr: &NodeAddr,

@@ -98,6 +98,7 @@ struct Settings {
     connections_per_node: usize,
     dial_limit: DialLimitLayer,
     addr_map: AddrMap,
+    has_attempt_layer: bool,
 }
 
 impl ClusterBuilder {
@@ -120,6 +121,7 @@ impl ClusterBuilder {
                 connections_per_node: 1,
                 dial_limit: DialLimitLayer::new(),
                 addr_map: AddrMap::default(),
+                has_attempt_layer: false,
             },
             attempt: Identity::new(),
             node: Identity::new(),
@@ -288,7 +290,10 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// ```
     pub fn attempt_layer<L>(self, layer: L) -> ClusterBuilder<Stack<L, A>, N, C> {
         ClusterBuilder {
-            settings: self.settings,
+            settings: Settings {
+                has_attempt_layer: true,
+                ..self.settings
+            },
             attempt: Stack::new(layer, self.attempt),
             node: self.node,
             connect: self.connect,
@@ -402,6 +407,7 @@ where
             connections_per_node,
             dial_limit,
             addr_map,
+            has_attempt_layer,
         } = self.settings;
         if max_in_flight == 0 {
             return Err(Error::new(
@@ -485,6 +491,11 @@ where
             .with_ready_timeout(timeout)
             .with_counters(counters)
             .with_lifecycle(&lifecycle);
+        let cluster = match has_attempt_layer {
+            // All layers that a clone has are ours.
+            false => cluster.keeping_stack(),
+            true => cluster,
+        };
         Ok((cluster, route))
     }
 }

@@ -25,6 +25,7 @@
 mod builder;
 pub mod commands;
 mod each_node;
+mod kept;
 mod lease;
 pub mod pipeline;
 mod reply;
@@ -44,6 +45,7 @@ use tower::{BoxError, Layer, Service};
 pub use self::builder::{
     AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, NodeStack, RequestStack,
 };
+use self::kept::Kept;
 pub use self::pipeline::Pipeline;
 use self::reply::{Exchange, Reply};
 pub use self::script::Script;
@@ -66,6 +68,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Cluster<S = DefaultStack> {
     service: S,
+    kept: Kept<S>,
     ready_timeout: Duration,
     lease_timeout: TimeoutLayer,
     counters: Counters,
@@ -104,6 +107,7 @@ impl<S> Cluster<S> {
     pub fn new(stack: S) -> Self {
         Self {
             service: stack,
+            kept: Kept::NONE,
             ready_timeout: READY_TIMEOUT,
             lease_timeout: TimeoutLayer::new(READY_TIMEOUT),
             counters: Counters::new(),
@@ -139,6 +143,12 @@ impl<S> Cluster<S> {
         self
     }
 
+    /// Says that the stack reserves nothing for a request that it does not pass on, so that requests may share clones of it.
+    fn keeping_stack(mut self) -> Self {
+        self.kept = Kept::ALLOWED;
+        self
+    }
+
     /// Puts a layer around the whole stack, and keeps counters and settings.
     ///
     /// ```
@@ -154,6 +164,7 @@ impl<S> Cluster<S> {
     pub fn layer<L: Layer<S>>(self, layer: L) -> Cluster<L::Service> {
         Cluster {
             service: layer.layer(self.service),
+            kept: Kept::NONE,
             ready_timeout: self.ready_timeout,
             lease_timeout: self.lease_timeout,
             counters: self.counters,

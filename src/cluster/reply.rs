@@ -55,6 +55,7 @@ where
 {
     type Output = Result<T, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut exchange = self.project().exchange;
         let error = match ready!(exchange.as_mut().poll(cx)) {
@@ -152,6 +153,7 @@ where
 {
     type Output = Result<Value, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
@@ -164,12 +166,17 @@ where
                     command.claim_batch();
                     *this.name = Name::of(&command);
                     let cluster = *this.cluster;
+                    let mut kept = cluster.kept.try_lock();
+                    let stack = kept.as_mut().and_then(|kept| kept.take());
                     // One for each request, and gone as soon as it was called: what a stack reserves for a request that
                     // it does not pass on, such as a place in a queue, must not outlast it.
-                    let mut stack = cluster.service.clone();
+                    let mut stack = stack.unwrap_or_else(|| cluster.service.clone());
                     match stack.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {
                             let answer = stack.call(command);
+                            if let Some(kept) = &mut kept {
+                                **kept = Some(stack);
+                            }
                             this.state.set(State::Sent { answer });
                         }
                         Poll::Ready(Err(error)) => {

@@ -345,6 +345,7 @@ impl Command {
     }
 
     /// Takes note of what the argument about to be added tells.
+    #[inline]
     fn before_argument(&mut self, argument: &[u8], is_key: bool) {
         let index = self.args.count();
         if let Some(info) = self.info {

@@ -34,6 +34,7 @@ enum State {
 }
 
 impl ResponseFuture {
+    #[inline]
     pub(super) fn waiting(reply: Reply, deadline: Option<Instant>) -> Self {
         Self(State::Waiting {
             reply,
@@ -54,6 +55,7 @@ impl ResponseFuture {
 impl Future for ResponseFuture {
     type Output = Result<Value, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Refused(error) => {

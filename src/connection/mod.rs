@@ -209,6 +209,7 @@ impl Service<Command> for Connection {
     type Error = Error;
     type Future = ResponseFuture;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let queue = &self.handle.queue;
         loop {
@@ -232,6 +233,7 @@ impl Service<Command> for Connection {
         }
     }
 
+    #[inline]
     fn call(&mut self, command: Command) -> ResponseFuture {
         if let Some(refused) = refused::check(&command) {
             return ResponseFuture::refused(refused);

@@ -109,6 +109,7 @@ impl Queue {
         &self.addr
     }
 
+    #[inline]
     pub(super) fn state(&self) -> State {
         self.state.get()
     }
@@ -124,6 +125,7 @@ impl Queue {
     /// # Errors
     ///
     /// If the connection is finished, or has been full for so many calls that they cannot all have asked first.
+    #[inline]
     pub(super) fn push(&self, command: Command) -> Result<Reply, Error> {
         let bytes = command.encoded_len();
         let commands = weight(&command);
@@ -285,6 +287,7 @@ impl Queue {
 }
 
 /// How many commands it counts for.
+#[inline]
 pub(super) fn weight(command: &Command) -> usize {
     match command.batch() {
         None => 1,
@@ -294,6 +297,7 @@ pub(super) fn weight(command: &Command) -> usize {
 }
 
 impl AtomicState {
+    #[inline]
     fn get(&self) -> State {
         // Acquire: who sees `Closed` finds the reason, which was stored before.
         match self.0.load(Ordering::Acquire) {

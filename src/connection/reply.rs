@@ -58,6 +58,7 @@ pub(super) struct Gathered {
     replies: Vec<Value>,
 }
 
+#[inline]
 pub(super) fn pair() -> (Promise, Reply) {
     let state = Arc::new(Mutex::new(State::Queued(None)));
     (Promise(Arc::clone(&state)), Reply(Some(state)))
@@ -65,6 +66,7 @@ pub(super) fn pair() -> (Promise, Reply) {
 
 impl Promise {
     /// Takes the command for writing; false if its caller has gone, so that it must not be written.
+    #[inline]
     pub(super) fn take(&self) -> bool {
         let mut state = self.0.lock();
         match &mut *state {
@@ -106,6 +108,7 @@ impl Promise {
     }
 
     /// Hands over the reply; dropped if the caller has gone.
+    #[inline]
     pub(super) fn fulfil(self, result: Result<Value, Error>) {
         let mut state = self.0.lock();
         let waker = match &mut *state {

@@ -39,6 +39,7 @@ where
 {
     type Output = Result<Laned<S>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let shared = ready!(this.making.poll(cx))?;
@@ -106,6 +107,7 @@ where
 {
     type Output = Result<Value, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Shared { reply } => {

@@ -121,10 +121,12 @@ where
     type Error = M::Error;
     type Future = MakeFuture<M::Future, M::Response>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), M::Error>> {
         self.make.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, addr: NodeAddr) -> Self::Future {
         let make =
             tower::util::MapErr::new(self.make.clone(), Into::into as fn(M::Error) -> BoxError);
@@ -174,6 +176,7 @@ where
     type Error = Error;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let ready = self.shared.poll_ready(cx);
         ready.map_err(|error| Error::from(error.into()))
@@ -184,6 +187,7 @@ where
     /// # Panics
     ///
     /// The future, outside of a tokio runtime, if the command takes an exclusive connection.
+    #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         if let Some(request) = command.lease_request().cloned() {
             let lane = Arc::clone(self.entrance.lane());

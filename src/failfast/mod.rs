@@ -118,6 +118,7 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         loop {
             if let Poll::Ready(result) = self.inner.poll_ready(cx) {
@@ -139,6 +140,7 @@ where
         }
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         if std::mem::take(&mut self.is_failing) {
             return ResponseFuture::failed(self.readiness.refuse());

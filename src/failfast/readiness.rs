@@ -50,6 +50,7 @@ impl Readiness {
     }
 
     /// Notes that the service was found ready.
+    #[inline]
     pub(super) fn note_ready(&self) {
         let word = self.word.load(Ordering::Relaxed);
         if word != READY {

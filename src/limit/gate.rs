@@ -150,6 +150,7 @@ impl Gate {
         Place { gate, weight }
     }
 
+    #[inline]
     fn leave(&self, weight: u64) {
         if !self.shared.try_leave(weight) {
             self.leave_to_others(weight);
@@ -227,6 +228,7 @@ impl Shared {
     }
 
     /// Gives a place back if nobody waits for one.
+    #[inline]
     fn try_leave(&self, weight: u64) -> bool {
         self.update(|occupancy| (occupancy & AWAITED == 0).then(|| occupancy - weight))
     }

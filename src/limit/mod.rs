@@ -118,6 +118,7 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if !self.visitor.sees_vacancy() {
             ready!(self.visitor.poll_vacancy(cx))?;
@@ -125,6 +126,7 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         match self.visitor.gate().try_enter(command.encoded_len()) {
             // Should the call panic, the place is dropped here and now, whatever becomes of this service.

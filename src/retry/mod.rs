@@ -159,10 +159,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         let kept = self.shared.policy.keep(&command);
         let shared = Arc::clone(&self.shared);

@@ -161,6 +161,7 @@ impl RetryPolicy {
     }
 
     /// A clone of the command for the attempts to come; `None` if there will be none.
+    #[inline]
     pub(super) fn keep(&self, command: &Command) -> Option<Command> {
         (self.settings.retries > 0).then(|| command.clone())
     }

@@ -68,6 +68,7 @@ impl Current {
     }
 
     /// The primary of the slot, or without a slot any primary.
+    #[inline]
     pub(super) fn locate(&self, slot: Option<Slot>) -> Option<NodeAddr> {
         let topology = self.topology.load();
         let topology = topology.as_ref()?;

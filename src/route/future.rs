@@ -104,6 +104,7 @@ enum Step<C: MakeNode> {
 
 impl<C: MakeNode> ResponseFuture<C> {
     /// The response to a command, sent by a make-service that its owner goes on to use.
+    #[inline]
     pub(super) fn new(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
         let mut slot = None;
         let (exchange, state) = match set_out(handle, &command, &mut slot) {
@@ -124,6 +125,7 @@ impl<C: MakeNode> ResponseFuture<C> {
         }
     }
 
+    #[inline]
     fn poll_inner(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, Error>> {
         loop {
             let mut this = self.as_mut().project();
@@ -324,6 +326,7 @@ fn wait<C: MakeNode>(handle: &Handle<C>) -> State<C> {
 impl<C: MakeNode> Future for ResponseFuture<C> {
     type Output = Result<Value, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match self.as_mut().poll_inner(cx) {
             Poll::Ready(result) => result,

@@ -204,6 +204,7 @@ impl<C: MakeNode> Service<Command> for Route<C> {
     /// # Panics
     ///
     /// Outside of a tokio runtime, while no topology is known.
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let shared = self.handle.shared();
         if !shared.current().is_known() {
@@ -224,6 +225,7 @@ impl<C: MakeNode> Service<Command> for Route<C> {
     /// # Panics
     ///
     /// Outside of a tokio runtime, while no topology is known or where a connection is to be made.
+    #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         ResponseFuture::new(&self.handle, &mut self.nodes, command)
     }

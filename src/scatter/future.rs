@@ -65,6 +65,7 @@ where
 {
     type Output = Result<Value, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Passed { reply } => reply.poll(cx).map_err(Into::into),

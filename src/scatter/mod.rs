@@ -140,10 +140,12 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, mut command: Command) -> Self::Future {
         command.claim_batch();
         let spreads = match Spread::of_request(&command) {

@@ -41,6 +41,7 @@ where
 {
     type Output = Result<SpreadNode<M>, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let first = ready!(Pin::new(&mut self.making).poll(cx))?;
         let others = self.others.take();
@@ -108,6 +109,7 @@ where
 {
     type Output = Result<Value, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         if let StateProj::Sent { reply } = state.as_mut().project() {

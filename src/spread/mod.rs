@@ -119,6 +119,7 @@ where
     type Error = Error;
     type Future = MakeFuture<M>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.first.poll_ready(cx)
     }
@@ -126,6 +127,7 @@ where
     /// # Panics
     ///
     /// As [`ConnectionCache`]: if a connection is to be made outside of a tokio runtime.
+    #[inline]
     fn call(&mut self, addr: NodeAddr) -> Self::Future {
         MakeFuture::new(self.first.call(addr), self.others.clone())
     }
@@ -181,6 +183,7 @@ where
     type Error = Error;
     type Future = ResponseFuture<M::Response>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let is_first_ready = self.first.poll_ready(cx)?;
         match self.others {
@@ -195,6 +198,7 @@ where
     /// # Panics
     ///
     /// If that is to be made, outside of a tokio runtime.
+    #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         match &self.others {
             None => ResponseFuture::sent(self.first.call(command)),

@@ -44,6 +44,7 @@ struct Place {
 }
 
 impl Alarm {
+    #[inline]
     pub(super) fn new(alarms: Arc<Alarms>) -> Self {
         Self { alarms, set: None }
     }
@@ -57,6 +58,7 @@ impl Alarm {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
+    #[inline]
     pub(super) fn poll_rung(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         match self.set {
             None => {
@@ -85,6 +87,7 @@ impl Alarm {
 }
 
 impl Drop for Alarm {
+    #[inline]
     fn drop(&mut self) {
         if let Some(Place { list, slot }) = self.set {
             // A waker is dropped without the lock: it may be the last thing that holds its task.
@@ -141,6 +144,7 @@ impl Alarms {
         }
     }
 
+    #[inline]
     fn ensure_ticking(this: &Arc<Self>) {
         // Relaxed: the lists' locks order this against the ticker's last look, see `stop`.
         if !this.is_ticking.load(Ordering::Relaxed)
@@ -185,6 +189,7 @@ impl Alarms {
 }
 
 impl Slots {
+    #[inline]
     fn set(&mut self, deadline: Instant, waker: Waker) -> usize {
         let index = self.free;
         let slot = Slot::Set { deadline, waker };
@@ -203,6 +208,7 @@ impl Slots {
     }
 
     /// Gives back the waker, to be dropped without the lock.
+    #[inline]
     fn clear(&mut self, index: usize) -> Slot {
         self.used -= 1;
         let next = mem::replace(&mut self.free, index);

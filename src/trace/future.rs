@@ -45,6 +45,7 @@ where
 {
     type Output = Result<Value, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.span.is_disabled() {

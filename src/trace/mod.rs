@@ -92,10 +92,12 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         if !span::is_enabled() {
             return ResponseFuture::new(self.inner.call(command), Span::none());

@@ -152,6 +152,7 @@ impl Value {
     }
 
     /// The value without the attributes sent ahead of it. Those of its elements stay.
+    #[inline]
     pub fn into_plain(self) -> Value {
         let mut plain = self;
         while let Self::Attributed { value, .. } = plain {

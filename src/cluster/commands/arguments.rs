@@ -9,6 +9,7 @@ use crate::error::Error;
 impl Command {
     /// Adds what must be one argument: if it were `None`, what follows would take its place, and `SET key NX` would
     /// set the key to `NX`.
+    #[inline]
     pub(super) fn one(self, value: impl ToArgs) -> Result<Self, Error> {
         let position = self.arg_count();
         let this = self.arg(value);

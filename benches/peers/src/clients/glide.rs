@@ -47,7 +47,7 @@ impl Peer for Glide {
     }
 
     async fn incr(&mut self, key: &str) -> Result<i64, Failure> {
-        Ok(self.0.incr(key).await?)
+        Ok(self.0.incr(key, 1).await?)
     }
 
     async fn pipeline(&mut self, steps: &[Step<'_>]) -> Result<Vec<Option<Bytes>>, Failure> {
