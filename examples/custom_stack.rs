@@ -93,6 +93,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(2)))
         .service(connector);
     let cluster = Cluster::new(stack)
+        // No layer of it holds on to anything for a request that it refuses.
+        .with_kept_stack()
         .with_ready_timeout(TIMEOUT)
         .with_counters(counters)
         .with_lifecycle(&life);

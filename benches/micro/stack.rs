@@ -70,14 +70,17 @@ fn stack() -> RequestStack<Routed> {
         .service(route)
 }
 
-/// As applications do it: on a clone of the stack for each request, since many tasks share the handle.
+/// As the builder has it.
+fn cluster() -> Cluster<RequestStack<Routed>> {
+    Cluster::new(stack()).with_kept_stack()
+}
+
+/// As applications do it, with a handle.
 fn sends(name: &'static str) -> Row {
-    let future = within(&runtime(), || {
-        size_of_val(&Cluster::new(stack()).send(get()))
-    });
+    let future = within(&runtime(), || size_of_val(&cluster().send(get())));
     let row = Row::new(name, || {
         let runtime = runtime();
-        let cluster = within(&runtime, || Cluster::new(stack()));
+        let cluster = within(&runtime, cluster);
         let command = get();
         move |operations| {
             runtime.block_on(async {
@@ -94,11 +97,11 @@ fn sends(name: &'static str) -> Row {
 /// With the command built, and the reply converted.
 fn gets(name: &'static str) -> Row {
     let future = within(&runtime(), || {
-        size_of_val(&Cluster::new(stack()).get::<Bytes>("user:1"))
+        size_of_val(&cluster().get::<Bytes>("user:1"))
     });
     let row = Row::new(name, || {
         let runtime = runtime();
-        let cluster = within(&runtime, || Cluster::new(stack()));
+        let cluster = within(&runtime, cluster);
         move |operations| {
             runtime.block_on(async {
                 for _ in 0..operations {

@@ -268,6 +268,9 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     ///
     /// The error of the layer's service must be [`Error`] or [`BoxError`], for the retry layer to judge.
     ///
+    /// With such a layer each request has a clone of the stack to itself, unless the layer is one to
+    /// [keep](Cluster::with_kept_stack).
+    ///
     /// The client's type then names the layer's service, here tower's:
     ///
     /// ```no_run
@@ -492,8 +495,8 @@ where
             .with_counters(counters)
             .with_lifecycle(&lifecycle);
         let cluster = match has_attempt_layer {
-            // All layers that a clone has are ours.
-            false => cluster.keeping_stack(),
+            // All layers that a clone of it has are ours.
+            false => cluster.with_kept_stack(),
             true => cluster,
         };
         Ok((cluster, route))

@@ -168,8 +168,8 @@ where
                     let cluster = *this.cluster;
                     let mut kept = cluster.kept.try_lock();
                     let stack = kept.as_mut().and_then(|kept| kept.take());
-                    // One for each request, and gone as soon as it was called: what a stack reserves for a request that
-                    // it does not pass on, such as a place in a queue, must not outlast it.
+                    // Unless it may be kept, one for each request, and gone as soon as it was called: what a stack reserves
+                    // for a request that it does not pass on, such as a place in a queue, must not outlast it.
                     let mut stack = stack.unwrap_or_else(|| cluster.service.clone());
                     match stack.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {

@@ -173,7 +173,7 @@ where
         })?;
         let view = Cluster {
             service: lease,
-            kept: Kept::NONE,
+            kept: Kept::new(false),
             ready_timeout: self.ready_timeout,
             lease_timeout: self.lease_timeout.clone(),
             counters: self.counters.clone(),

@@ -1,11 +1,14 @@
 //! On which instances of the stack requests are made.
 
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
-use tokio_test::{assert_pending, task};
+use tokio_test::{assert_pending, assert_ready, task};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
-use tower::{ServiceBuilder, ServiceExt};
+use tower::{Service, ServiceBuilder, ServiceExt};
 
 use super::super::Cluster;
 use crate::command::{Command, cmd};
@@ -33,4 +36,153 @@ async fn request_that_was_shed_leaves_nothing_behind_that_waits_for_a_place() {
     drop(slow);
     // Another user of the same limit.
     stack.oneshot(cmd("PLAIN")).await.expect("the answer");
+}
+
+/// Answers at once, unless it is said not to be ready. Counts its clones, and the calls of each.
+struct Counting {
+    clones: Arc<AtomicUsize>,
+    is_ready: Arc<AtomicUsize>,
+    calls: i64,
+}
+
+impl Counting {
+    fn new() -> Self {
+        Self {
+            clones: Arc::default(),
+            is_ready: Arc::new(AtomicUsize::new(READY)),
+            calls: 0,
+        }
+    }
+}
+
+const READY: usize = 0;
+const PENDING: usize = 1;
+const FINISHED: usize = 2;
+
+impl Clone for Counting {
+    fn clone(&self) -> Self {
+        self.clones.fetch_add(1, Ordering::Relaxed);
+        Self {
+            clones: Arc::clone(&self.clones),
+            is_ready: Arc::clone(&self.is_ready),
+            calls: 0,
+        }
+    }
+}
+
+impl Service<Command> for Counting {
+    type Response = Value;
+    type Error = Error;
+    type Future = std::future::Ready<Result<Value, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.is_ready.load(Ordering::Relaxed) {
+            READY => Poll::Ready(Ok(())),
+            PENDING => Poll::Pending,
+            _ => Poll::Ready(Err(crate::lifecycle::shut_down())),
+        }
+    }
+
+    fn call(&mut self, _: Command) -> Self::Future {
+        self.calls += 1;
+        std::future::ready(Ok(Value::Integer(self.calls)))
+    }
+}
+
+/// The number of the call on the instance that was called.
+async fn call<S>(cluster: &Cluster<S>) -> i64
+where
+    S: Service<Command, Response = Value, Error = Error> + Clone,
+{
+    cluster.query(cmd("PING")).await.expect("an integer")
+}
+
+#[tokio::test]
+async fn each_request_has_an_instance_of_its_own() {
+    let stack = Counting::new();
+    let clones = Arc::clone(&stack.clones);
+    let cluster = Cluster::new(stack);
+    assert_eq!([call(&cluster).await, call(&cluster).await], [1, 1]);
+    assert_eq!(clones.load(Ordering::Relaxed), 2);
+    // As with layers around one that is kept.
+    let cluster = cluster
+        .with_kept_stack()
+        .layer(tower::layer::util::Identity::new());
+    assert_eq!([call(&cluster).await, call(&cluster).await], [1, 1]);
+}
+
+#[tokio::test]
+async fn an_instance_that_is_kept_serves_one_request_after_another_of_its_handle() {
+    let stack = Counting::new();
+    let clones = Arc::clone(&stack.clones);
+    let cluster = Cluster::new(stack).with_kept_stack();
+    assert_eq!([call(&cluster).await, call(&cluster).await], [1, 2]);
+    assert_eq!(clones.load(Ordering::Relaxed), 1);
+    let other = cluster.clone();
+    assert_eq!([call(&other).await, call(&cluster).await], [1, 3]);
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_ready_goes_with_the_request_that_waits_for_it() {
+    let stack = Counting::new();
+    let is_ready = Arc::clone(&stack.is_ready);
+    let cluster = Cluster::new(stack).with_kept_stack();
+    assert_eq!(call(&cluster).await, 1);
+    is_ready.store(PENDING, Ordering::Relaxed);
+    let mut waiting = task::spawn(call(&cluster));
+    assert_pending!(waiting.poll());
+    is_ready.store(READY, Ordering::Relaxed);
+    assert_eq!([call(&cluster).await, call(&cluster).await], [1, 2]);
+    assert_eq!(assert_ready!(waiting.poll()), 2);
+    assert_eq!(call(&cluster).await, 3);
+}
+
+#[tokio::test]
+async fn an_instance_that_failed_is_not_kept() {
+    let stack = Counting::new();
+    let (clones, is_ready) = (Arc::clone(&stack.clones), Arc::clone(&stack.is_ready));
+    let cluster = Cluster::new(stack).with_kept_stack();
+    assert_eq!(call(&cluster).await, 1);
+    is_ready.store(FINISHED, Ordering::Relaxed);
+    cluster.send(cmd("PING")).await.expect_err("finished");
+    is_ready.store(READY, Ordering::Relaxed);
+    assert_eq!(call(&cluster).await, 1);
+    assert_eq!(clones.load(Ordering::Relaxed), 2);
+}
+
+/// A service that sends a request of its own while it is called, over the handle that it is called by.
+#[derive(Clone)]
+struct Within(Counting, Arc<std::sync::OnceLock<Cluster<Within>>>);
+
+impl Service<Command> for Within {
+    type Response = Value;
+    type Error = Error;
+    type Future = std::future::Ready<Result<Value, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, command: Command) -> Self::Future {
+        if &*command.name() == "OUTER" {
+            let cluster = self.1.get().expect("set").clone();
+            let mut inner = task::spawn(cluster.send(cmd("INNER")));
+            assert_ready!(inner.poll()).expect("the answer");
+            let same = self.1.get().expect("set");
+            let mut inner = task::spawn(same.send(cmd("INNER")));
+            assert_ready!(inner.poll()).expect("the answer");
+        }
+        self.0.call(command)
+    }
+}
+
+#[tokio::test]
+async fn a_request_from_inside_a_call_has_an_instance_of_its_own() {
+    let handle = Arc::default();
+    let cluster = Cluster::new(Within(Counting::new(), Arc::clone(&handle))).with_kept_stack();
+    assert!(handle.set(cluster).is_ok());
+    let cluster = handle.get().expect("set");
+    for _ in 0..2 {
+        cluster.send(cmd("OUTER")).await.expect("the answer");
+    }
 }
