@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(2)))
         .service(connector);
     let cluster = Cluster::new(stack)
-        // No layer of it holds on to anything for a request that it refuses.
+        // None of its layers holds a place for a request that is refused.
         .with_kept_stack()
         .with_ready_timeout(TIMEOUT)
         .with_counters(counters)

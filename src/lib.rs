@@ -76,6 +76,9 @@
 //! let cluster = Cluster::new(stack).with_lifecycle(&life).with_counters(counters);
 //! ```
 //!
+//! A handle over a stack by hand clones it for each request, unless told to [keep](Cluster::with_kept_stack) a clone, as the
+//! builder's handles do.
+//!
 //! | seam | the service there | sees | good for |
 //! |---|---|---|---|
 //! | request | `Service<Command, Response = Value>` | each request once | load shed, buffer, concurrency limit, caching |
@@ -109,19 +112,19 @@
 //!
 //! | part | allocations | clones | instructions |
 //! |---|---|---|---|
-//! | [`Cluster::get`] | 0 | the stack | 630, of which 500 build the command |
-//! | `InFlightLimit` | 0 | | 320 |
-//! | `Trace`, disabled | 0 | | 110 |
-//! | `ScatterGather` | 0 | | 120 |
-//! | `Timeout` | 0 | | 300 |
-//! | `Retry` | 0 | the command | 330 |
-//! | `Route`, `Spread`, `ConnectionCache`, lanes, `FailFast` | 0 | the node's address, connection and lane, the command | 1,400 |
-//! | `Connection` | 1: where the reply is handed over | | 1,750, with 64 requests in flight |
+//! | [`Cluster::get`] | 0 | the stack, for the first request of a handle | 700, of which 500 build the command |
+//! | `InFlightLimit` | 0 | | 270 |
+//! | `Trace`, disabled | 0 | | 60 |
+//! | `ScatterGather` | 0 | | 70 |
+//! | `Timeout` | 0 | | 220 |
+//! | `Retry` | 0 | the command | 290 |
+//! | `Route`, `Spread`, `ConnectionCache`, lanes, `FailFast` | 0 | the node's address, connection and lane, the command | 1,350 |
+//! | `Connection` | 1: where the reply is handed over | | 1,690, with 64 requests in flight |
 //!
 //! A clone of a command is a copy of 112 bytes and, for arguments of more than 62 bytes, a reference count; the
-//! other clones are reference counts. No future is boxed, no task spawned and no timer set. No lock is taken on
-//! the way to a connection; the timeout's list, the connection's queue and the reply are behind short locks of
-//! their own, held across no await. The stack's future for one request is 536 bytes, and that of
+//! other clones are reference counts. No future is boxed, no task spawned and no timer set. No lock is waited
+//! for on the way to a connection: that of the kept stack is only tried. The timeout's list, the connection's queue and
+//! the reply are behind short locks of their own, held across no await. The stack's future for one request is 536 bytes, and that of
 //! [`Cluster::send`], with the command in it until it is sent, 568.
 //!
 //! # Features

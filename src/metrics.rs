@@ -205,7 +205,6 @@ pub(crate) struct Gauge(AtomicU64);
 impl Gauge {
     const KIND: MetricKind = MetricKind::Gauge;
 
-    #[inline]
     pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

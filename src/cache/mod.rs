@@ -169,6 +169,21 @@ where
             pool.counters().cache_hits().increment();
             return ResponseFuture::done(Ok(cached));
         }
+        self.miss(addr)
+    }
+}
+
+impl<M> ConnectionCache<M>
+where
+    M: Service<NodeAddr> + Clone + Send + 'static,
+    M::Response: Clone + Send + Sync + 'static,
+    M::Error: Into<BoxError>,
+    M::Future: Send,
+{
+    /// Joins the dial of the address, or starts one.
+    #[cold]
+    fn miss(&self, addr: NodeAddr) -> ResponseFuture<M::Response> {
+        let pool = self.pool();
         pool.live();
         // Not under the pool's lock, since it is not our code; and the clone need not be ready, the dial sees to that.
         let make = self.shared.make.lock().clone();

@@ -98,7 +98,7 @@ struct Settings {
     connections_per_node: usize,
     dial_limit: DialLimitLayer,
     addr_map: AddrMap,
-    has_attempt_layer: bool,
+    keeps_stack: bool,
 }
 
 impl ClusterBuilder {
@@ -121,7 +121,7 @@ impl ClusterBuilder {
                 connections_per_node: 1,
                 dial_limit: DialLimitLayer::new(),
                 addr_map: AddrMap::default(),
-                has_attempt_layer: false,
+                keeps_stack: true,
             },
             attempt: Identity::new(),
             node: Identity::new(),
@@ -268,8 +268,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     ///
     /// The error of the layer's service must be [`Error`] or [`BoxError`], for the retry layer to judge.
     ///
-    /// With such a layer each request has a clone of the stack to itself, unless the layer is one to
-    /// [keep](Cluster::with_kept_stack).
+    /// With such a layer each request has a clone of the stack to itself; see [`Cluster::with_kept_stack`] for when to change
+    /// that.
     ///
     /// The client's type then names the layer's service, here tower's:
     ///
@@ -294,7 +294,7 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     pub fn attempt_layer<L>(self, layer: L) -> ClusterBuilder<Stack<L, A>, N, C> {
         ClusterBuilder {
             settings: Settings {
-                has_attempt_layer: true,
+                keeps_stack: false,
                 ..self.settings
             },
             attempt: Stack::new(layer, self.attempt),
@@ -410,7 +410,7 @@ where
             connections_per_node,
             dial_limit,
             addr_map,
-            has_attempt_layer,
+            keeps_stack,
         } = self.settings;
         if max_in_flight == 0 {
             return Err(Error::new(
@@ -494,10 +494,10 @@ where
             .with_ready_timeout(timeout)
             .with_counters(counters)
             .with_lifecycle(&lifecycle);
-        let cluster = match has_attempt_layer {
+        let cluster = match keeps_stack {
             // All layers that a clone of it has are ours.
-            false => cluster.with_kept_stack(),
-            true => cluster,
+            true => cluster.with_kept_stack(),
+            false => cluster,
         };
         Ok((cluster, route))
     }

@@ -22,6 +22,15 @@ impl<S> Kept<S> {
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, Option<S>>> {
         self.is_allowed.then(|| self.stack.try_lock())?
     }
+
+    /// Lets go of what is kept: a request failed, maybe because it was not passed on. If another is just being sent by it,
+    /// that one uses what was reserved.
+    #[cold]
+    pub(super) fn forget(&self) {
+        let stack = self.try_lock().and_then(|mut kept| kept.take());
+        // Not under the lock.
+        drop(stack);
+    }
 }
 
 /// Without what is kept: that is for one handle.

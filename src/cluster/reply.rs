@@ -167,8 +167,9 @@ where
                     *this.name = Name::of(&command);
                     let cluster = *this.cluster;
                     let mut kept = cluster.kept.try_lock();
+                    // Taken out while it is called: one that panics, fails or is not ready is not put back.
                     let stack = kept.as_mut().and_then(|kept| kept.take());
-                    // Unless it may be kept, one for each request, and gone as soon as it was called: what a stack reserves
+                    // Unless one may be kept, a clone for each request, gone as soon as it was called: what a stack reserves
                     // for a request that it does not pass on, such as a place in a queue, must not outlast it.
                     let mut stack = stack.unwrap_or_else(|| cluster.service.clone());
                     match stack.poll_ready(cx) {
@@ -196,7 +197,10 @@ where
                 }
                 StateProj::Sent { answer } => {
                     let answer = ready!(answer.poll(cx));
-                    return Poll::Ready(answer.map_err(|error| Error::from(error.into())));
+                    return Poll::Ready(answer.map_err(|error| {
+                        this.cluster.kept.forget();
+                        Error::from(error.into())
+                    }));
                 }
                 StateProj::Refused { error } => {
                     let error = error.take().expect("polled after it was ready");

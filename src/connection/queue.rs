@@ -83,6 +83,30 @@ pub(super) enum Taken {
     Finished,
 }
 
+impl Inner {
+    /// Keeps the driver's waker. Mostly it is there from the last time, and need not be cloned.
+    fn wakes(&mut self, driver: &Waker) {
+        match &mut self.driver {
+            Some(waker) => waker.clone_from(driver),
+            None => self.driver = Some(driver.clone()),
+        }
+    }
+
+    /// The bounds are reached: whoever calls now has not asked first, or was overtaken by others.
+    #[cold]
+    fn exceed(&mut self, max: usize) -> Result<(), Error> {
+        // Calls, not commands: one large batch must not have those refused that found it ready as well.
+        if self.excess >= max {
+            return Err(Error::new(
+                ErrorKind::Overloaded,
+                "too many commands in flight on the connection; wait for poll_ready before each call",
+            ));
+        }
+        self.excess += 1;
+        Ok(())
+    }
+}
+
 impl Queue {
     pub(super) fn new(addr: NodeAddr, config: &Config) -> Self {
         Self {
@@ -135,14 +159,7 @@ impl Queue {
             return Err(error.clone());
         }
         if !self.has_room(&inner) {
-            // Calls, not commands: one large batch must not have those refused that found it ready as well.
-            if inner.excess >= self.max_in_flight {
-                return Err(Error::new(
-                    ErrorKind::Overloaded,
-                    "too many commands in flight on the connection; wait for poll_ready before each call",
-                ));
-            }
-            inner.excess += 1;
+            inner.exceed(self.max_in_flight)?;
         }
         inner.pending.push_back(Entry {
             command,
@@ -205,7 +222,7 @@ impl Queue {
         if inner.draining {
             return Taken::Finished;
         }
-        inner.driver = Some(driver.clone());
+        inner.wakes(driver);
         Taken::Nothing
     }
 
@@ -243,7 +260,7 @@ impl Queue {
     pub(super) fn is_let_go(&self, driver: &Waker) -> bool {
         let mut inner = self.inner.0.lock();
         if !inner.draining {
-            inner.driver = Some(driver.clone());
+            inner.wakes(driver);
         }
         inner.draining
     }

@@ -33,11 +33,13 @@ pub(super) struct Reply(Option<Arc<Mutex<State>>>);
 
 #[derive(Debug)]
 enum State {
-    /// Waits to be written.
-    Queued(Option<Waker>),
-    /// Taken for writing: from here on it may be applied.
-    Written(Option<Waker>),
-    /// As `Written`, for a pipeline. In a box: commands by themselves are not to pay for it.
+    /// Queued, or once it is taken for writing, written: from then on it may be applied. In one, so that to take it changes
+    /// no more than that.
+    Waiting {
+        is_written: bool,
+        waker: Option<Waker>,
+    },
+    /// Written, and a pipeline. In a box: commands by themselves are not to pay for it.
     Gathering(Box<Gathering>),
     /// Answered; `None` while the caller takes it.
     Done(Option<Result<Value, Error>>),
@@ -60,7 +62,10 @@ pub(super) struct Gathered {
 
 #[inline]
 pub(super) fn pair() -> (Promise, Reply) {
-    let state = Arc::new(Mutex::new(State::Queued(None)));
+    let state = Arc::new(Mutex::new(State::Waiting {
+        is_written: false,
+        waker: None,
+    }));
     (Promise(Arc::clone(&state)), Reply(Some(state)))
 }
 
@@ -70,11 +75,11 @@ impl Promise {
     pub(super) fn take(&self) -> bool {
         let mut state = self.0.lock();
         match &mut *state {
-            State::Queued(waker) => {
-                *state = State::Written(waker.take());
+            State::Waiting { is_written, .. } => {
+                *is_written = true;
                 true
             }
-            State::Written(_) | State::Gathering(_) => true,
+            State::Gathering(_) => true,
             State::Done(_) | State::Abandoned => false,
         }
     }
@@ -82,7 +87,11 @@ impl Promise {
     /// As [`take`](Promise::take), for a pipeline.
     pub(super) fn take_to_gather(&self, batch: &Arc<Batch>) -> bool {
         let mut state = self.0.lock();
-        let State::Queued(waker) = &mut *state else {
+        let State::Waiting {
+            is_written: false,
+            waker,
+        } = &mut *state
+        else {
             return false;
         };
         *state = State::Gathering(Box::new(Gathering {
@@ -112,7 +121,7 @@ impl Promise {
     pub(super) fn fulfil(self, result: Result<Value, Error>) {
         let mut state = self.0.lock();
         let waker = match &mut *state {
-            State::Queued(waker) | State::Written(waker) => waker.take(),
+            State::Waiting { waker, .. } => waker.take(),
             State::Gathering(gathering) => gathering.waker.take(),
             State::Done(_) | State::Abandoned => return,
         };
@@ -150,9 +159,11 @@ impl Reply {
         };
         let mut state = state.lock();
         match std::mem::replace(&mut *state, State::Abandoned) {
-            State::Queued(_) => (Delivery::NotSent, None),
+            State::Waiting {
+                is_written: false, ..
+            } => (Delivery::NotSent, None),
             State::Gathering(gathering) => (Delivery::Unknown, Some(gathering.gathered)),
-            State::Written(_) | State::Done(_) | State::Abandoned => (Delivery::Unknown, None),
+            State::Waiting { .. } | State::Done(_) | State::Abandoned => (Delivery::Unknown, None),
         }
     }
 }
@@ -176,10 +187,11 @@ impl Gathered {
 impl Future for Reply {
     type Output = Result<Value, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.0.as_ref().expect("polled after it was ready").lock();
         let result = match &mut *state {
-            State::Queued(waker) | State::Written(waker) => return wait(waker, cx),
+            State::Waiting { waker, .. } => return wait(waker, cx),
             State::Gathering(gathering) => return wait(&mut gathering.waker, cx),
             State::Done(result) => result.take().expect("taken once, and then let go of"),
             State::Abandoned => unreachable!("only the reply's own end abandons it, by letting go"),

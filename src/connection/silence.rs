@@ -73,13 +73,18 @@ impl Silence {
     /// Notes that something happened: a silence begins anew.
     pub(super) fn restart(&mut self) {
         self.stirred();
-        self.fruitless_since = self.since;
+        self.progressed();
     }
 
     /// Notes that a byte came, which need not be one of an answer.
     pub(super) fn stirred(&mut self) {
         self.since = Instant::now();
         self.was_late = false;
+    }
+
+    /// Notes that what came was of an answer.
+    pub(super) fn progressed(&mut self) {
+        self.fruitless_since = self.since;
     }
 
     /// Notes that it was not as bad as it seemed.

@@ -39,7 +39,6 @@ where
 {
     type Output = Result<Laned<S>, E>;
 
-    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let shared = ready!(this.making.poll(cx))?;

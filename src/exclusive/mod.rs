@@ -121,12 +121,10 @@ where
     type Error = M::Error;
     type Future = MakeFuture<M::Future, M::Response>;
 
-    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), M::Error>> {
         self.make.poll_ready(cx)
     }
 
-    #[inline]
     fn call(&mut self, addr: NodeAddr) -> Self::Future {
         let make =
             tower::util::MapErr::new(self.make.clone(), Into::into as fn(M::Error) -> BoxError);
@@ -189,12 +187,27 @@ where
     /// The future, outside of a tokio runtime, if the command takes an exclusive connection.
     #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
+        if command.block_time() == BlockTime::NotBlocking && command.lease_request().is_none() {
+            return ResponseFuture::shared(self.shared.call(command));
+        }
+        self.call_apart(command)
+    }
+}
+
+impl<S> Laned<S>
+where
+    S: Service<Command, Response = Value, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    /// Sends what may not go over the shared connection like all others. Not in line: these are not to pay for it.
+    #[inline(never)]
+    fn call_apart(&mut self, command: Command) -> ResponseFuture<S::Future> {
         if let Some(request) = command.lease_request().cloned() {
             let lane = Arc::clone(self.entrance.lane());
             return ResponseFuture::exclusive(Box::pin(lease::run(lane, command, request)));
-        }
-        if command.block_time() == BlockTime::NotBlocking {
-            return ResponseFuture::shared(self.shared.call(command));
         }
         if !blocking::is_about_its_connection(&command) {
             let lane = Arc::clone(self.entrance.lane());

@@ -228,7 +228,6 @@ impl Shared {
     }
 
     /// Gives a place back if nobody waits for one.
-    #[inline]
     fn try_leave(&self, weight: u64) -> bool {
         self.update(|occupancy| (occupancy & AWAITED == 0).then(|| occupancy - weight))
     }
@@ -293,6 +292,7 @@ pub(super) struct Place {
 }
 
 impl Drop for Place {
+    #[inline]
     fn drop(&mut self) {
         self.gate.leave(self.weight);
     }

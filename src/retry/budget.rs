@@ -49,7 +49,6 @@ impl Budget {
     }
 
     /// Counts a request.
-    #[inline]
     pub(super) fn deposit(&self) {
         if fastrand::u64(..).is_multiple_of(SAMPLING) {
             self.requests.fetch_add(SAMPLING, Ordering::Relaxed);

@@ -167,6 +167,7 @@ impl RetryPolicy {
     }
 
     /// Counts a request, which allows for so much more retries.
+    #[inline]
     pub(super) fn deposit(&self) {
         if let Some(budget) = &self.settings.budget {
             budget.deposit();

@@ -59,6 +59,7 @@ impl Current {
         }
     }
 
+    #[inline]
     pub(super) fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Acquire)
     }

@@ -125,7 +125,6 @@ impl<C: MakeNode> ResponseFuture<C> {
         }
     }
 
-    #[inline]
     fn poll_inner(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, Error>> {
         loop {
             let mut this = self.as_mut().project();

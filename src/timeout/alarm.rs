@@ -147,9 +147,14 @@ impl Alarms {
     #[inline]
     fn ensure_ticking(this: &Arc<Self>) {
         // Relaxed: the lists' locks order this against the ticker's last look, see `stop`.
-        if !this.is_ticking.load(Ordering::Relaxed)
-            && !this.is_ticking.swap(true, Ordering::Relaxed)
-        {
+        if !this.is_ticking.load(Ordering::Relaxed) {
+            Self::start_ticking(this);
+        }
+    }
+
+    #[cold]
+    fn start_ticking(this: &Arc<Self>) {
+        if !this.is_ticking.swap(true, Ordering::Relaxed) {
             let ticker = Ticker {
                 alarms: this.clone(),
                 has_stopped: false,

@@ -12,6 +12,7 @@ use crate::value::{ServerError, Value};
 
 /// False while nobody listens to any span of this level: a look at one static, at which a request would otherwise
 /// pass a span around.
+#[inline]
 pub(super) fn is_enabled() -> bool {
     Level::DEBUG <= STATIC_MAX_LEVEL && Level::DEBUG <= LevelFilter::current()
 }

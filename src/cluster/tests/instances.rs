@@ -38,10 +38,14 @@ async fn request_that_was_shed_leaves_nothing_behind_that_waits_for_a_place() {
     stack.oneshot(cmd("PLAIN")).await.expect("the answer");
 }
 
+const READY: usize = 0;
+const PENDING: usize = 1;
+const FINISHED: usize = 2;
+
 /// Answers at once, unless it is said not to be ready. Counts its clones, and the calls of each.
 struct Counting {
     clones: Arc<AtomicUsize>,
-    is_ready: Arc<AtomicUsize>,
+    readiness: Arc<AtomicUsize>,
     calls: i64,
 }
 
@@ -49,22 +53,18 @@ impl Counting {
     fn new() -> Self {
         Self {
             clones: Arc::default(),
-            is_ready: Arc::new(AtomicUsize::new(READY)),
+            readiness: Arc::new(AtomicUsize::new(READY)),
             calls: 0,
         }
     }
 }
-
-const READY: usize = 0;
-const PENDING: usize = 1;
-const FINISHED: usize = 2;
 
 impl Clone for Counting {
     fn clone(&self) -> Self {
         self.clones.fetch_add(1, Ordering::Relaxed);
         Self {
             clones: Arc::clone(&self.clones),
-            is_ready: Arc::clone(&self.is_ready),
+            readiness: Arc::clone(&self.readiness),
             calls: 0,
         }
     }
@@ -76,7 +76,7 @@ impl Service<Command> for Counting {
     type Future = std::future::Ready<Result<Value, Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.is_ready.load(Ordering::Relaxed) {
+        match self.readiness.load(Ordering::Relaxed) {
             READY => Poll::Ready(Ok(())),
             PENDING => Poll::Pending,
             _ => Poll::Ready(Err(crate::lifecycle::shut_down())),
@@ -119,19 +119,22 @@ async fn an_instance_that_is_kept_serves_one_request_after_another_of_its_handle
     assert_eq!([call(&cluster).await, call(&cluster).await], [1, 2]);
     assert_eq!(clones.load(Ordering::Relaxed), 1);
     let other = cluster.clone();
-    assert_eq!([call(&other).await, call(&cluster).await], [1, 3]);
+    assert_eq!([call(&other).await, call(&other).await], [1, 2]);
+    assert_eq!(call(&cluster).await, 3);
+    // Each handle has one to clone, and keeps one.
+    assert_eq!(clones.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test]
 async fn an_instance_that_is_not_ready_goes_with_the_request_that_waits_for_it() {
     let stack = Counting::new();
-    let is_ready = Arc::clone(&stack.is_ready);
+    let readiness = Arc::clone(&stack.readiness);
     let cluster = Cluster::new(stack).with_kept_stack();
     assert_eq!(call(&cluster).await, 1);
-    is_ready.store(PENDING, Ordering::Relaxed);
+    readiness.store(PENDING, Ordering::Relaxed);
     let mut waiting = task::spawn(call(&cluster));
     assert_pending!(waiting.poll());
-    is_ready.store(READY, Ordering::Relaxed);
+    readiness.store(READY, Ordering::Relaxed);
     assert_eq!([call(&cluster).await, call(&cluster).await], [1, 2]);
     assert_eq!(assert_ready!(waiting.poll()), 2);
     assert_eq!(call(&cluster).await, 3);
@@ -140,14 +143,83 @@ async fn an_instance_that_is_not_ready_goes_with_the_request_that_waits_for_it()
 #[tokio::test]
 async fn an_instance_that_failed_is_not_kept() {
     let stack = Counting::new();
-    let (clones, is_ready) = (Arc::clone(&stack.clones), Arc::clone(&stack.is_ready));
+    let (clones, readiness) = (Arc::clone(&stack.clones), Arc::clone(&stack.readiness));
     let cluster = Cluster::new(stack).with_kept_stack();
     assert_eq!(call(&cluster).await, 1);
-    is_ready.store(FINISHED, Ordering::Relaxed);
+    readiness.store(FINISHED, Ordering::Relaxed);
     cluster.send(cmd("PING")).await.expect_err("finished");
-    is_ready.store(READY, Ordering::Relaxed);
+    readiness.store(READY, Ordering::Relaxed);
     assert_eq!(call(&cluster).await, 1);
     assert_eq!(clones.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_kept_instance_holds_no_place_for_a_request_that_was_shed() {
+    let stack = ServiceBuilder::new()
+        .layer(LoadShedLayer::new())
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service_fn(answer);
+    let cluster = Cluster::new(stack.clone()).with_kept_stack();
+    let mut slow = task::spawn(cluster.send(cmd("SLOW")));
+    assert_pending!(slow.poll());
+    let error = cluster.send(cmd("PLAIN")).await.expect_err("shed");
+    assert!(error.is_overloaded());
+    drop(slow);
+    stack.oneshot(cmd("PLAIN")).await.expect("the answer");
+}
+
+#[tokio::test]
+async fn builders_keep_what_is_all_their_own() {
+    let build = || Cluster::builder(["redis://127.0.0.1:1"]);
+    let plain = build().build().expect("built");
+    let around = build()
+        .node_layer(ConcurrencyLimitLayer::new(1))
+        .connect_layer(ConcurrencyLimitLayer::new(1))
+        .build()
+        .expect("built");
+    let within = build()
+        .attempt_layer(ConcurrencyLimitLayer::new(1))
+        .build()
+        .expect("built");
+    assert!(plain.kept.try_lock().is_some());
+    assert!(around.kept.try_lock().is_some());
+    assert!(within.kept.try_lock().is_none());
+}
+
+/// Panics when it is called for the first time.
+#[derive(Clone)]
+struct PanicsOnce(Counting, Arc<AtomicUsize>);
+
+impl Service<Command> for PanicsOnce {
+    type Response = Value;
+    type Error = Error;
+    type Future = std::future::Ready<Result<Value, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, command: Command) -> Self::Future {
+        let future = self.0.call(command);
+        assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "as told");
+        future
+    }
+}
+
+#[tokio::test]
+async fn an_instance_that_panicked_is_not_kept() {
+    let stack = PanicsOnce(Counting::new(), Arc::default());
+    let cluster = Cluster::new(stack).with_kept_stack();
+    let caller = cluster.clone();
+    let panicked = tokio::spawn(async move {
+        let mut ask = task::spawn(caller.send(cmd("PING")));
+        let result =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask.poll().is_ready()));
+        assert!(result.is_err());
+        drop(ask);
+        call(&caller).await
+    });
+    assert_eq!(panicked.await.expect("caught"), 1);
 }
 
 /// A service that sends a request of its own while it is called, over the handle that it is called by.
@@ -165,12 +237,9 @@ impl Service<Command> for Within {
 
     fn call(&mut self, command: Command) -> Self::Future {
         if &*command.name() == "OUTER" {
-            let cluster = self.1.get().expect("set").clone();
+            let cluster = self.1.get().expect("set");
             let mut inner = task::spawn(cluster.send(cmd("INNER")));
-            assert_ready!(inner.poll()).expect("the answer");
-            let same = self.1.get().expect("set");
-            let mut inner = task::spawn(same.send(cmd("INNER")));
-            assert_ready!(inner.poll()).expect("the answer");
+            assert_eq!(assert_ready!(inner.poll()).ok(), Some(Value::Integer(1)));
         }
         self.0.call(command)
     }
@@ -182,7 +251,8 @@ async fn a_request_from_inside_a_call_has_an_instance_of_its_own() {
     let cluster = Cluster::new(Within(Counting::new(), Arc::clone(&handle))).with_kept_stack();
     assert!(handle.set(cluster).is_ok());
     let cluster = handle.get().expect("set");
-    for _ in 0..2 {
-        cluster.send(cmd("OUTER")).await.expect("the answer");
+    for calls in [1, 2] {
+        let number: i64 = cluster.query(cmd("OUTER")).await.expect("an integer");
+        assert_eq!(number, calls);
     }
 }

@@ -35,7 +35,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             self.stirred();
             self.hand_out()?;
             if self.trickle.take_progress() {
-                self.silence.restart();
+                self.silence.progressed();
             }
         }
         Ok(true)
