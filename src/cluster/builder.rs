@@ -291,12 +291,10 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// # Ok(App { cluster })
     /// # }
     /// ```
-    pub fn attempt_layer<L>(self, layer: L) -> ClusterBuilder<Stack<L, A>, N, C> {
+    pub fn attempt_layer<L>(mut self, layer: L) -> ClusterBuilder<Stack<L, A>, N, C> {
+        self.settings.keeps_stack = false;
         ClusterBuilder {
-            settings: Settings {
-                keeps_stack: false,
-                ..self.settings
-            },
+            settings: self.settings,
             attempt: Stack::new(layer, self.attempt),
             node: self.node,
             connect: self.connect,

@@ -1,6 +1,7 @@
 //! On which instances of the stack requests are made.
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -24,23 +25,29 @@ async fn answer(command: Command) -> Result<Value, Error> {
 
 #[tokio::test]
 async fn request_that_was_shed_leaves_nothing_behind_that_waits_for_a_place() {
-    let stack = ServiceBuilder::new()
-        .layer(LoadShedLayer::new())
-        .layer(ConcurrencyLimitLayer::new(1))
-        .service_fn(answer);
-    let cluster = Cluster::new(stack.clone());
-    let mut slow = task::spawn(cluster.send(cmd("SLOW")));
-    assert_pending!(slow.poll());
-    let error = cluster.send(cmd("PLAIN")).await.expect_err("shed");
-    assert!(error.is_overloaded());
-    drop(slow);
-    // Another user of the same limit.
-    stack.oneshot(cmd("PLAIN")).await.expect("the answer");
+    for keeps_stack in [false, true] {
+        let stack = ServiceBuilder::new()
+            .layer(LoadShedLayer::new())
+            .layer(ConcurrencyLimitLayer::new(1))
+            .service_fn(answer);
+        let mut cluster = Cluster::new(stack.clone());
+        if keeps_stack {
+            cluster = cluster.with_kept_stack();
+        }
+        let mut slow = task::spawn(cluster.send(cmd("SLOW")));
+        assert_pending!(slow.poll());
+        let error = cluster.send(cmd("PLAIN")).await.expect_err("shed");
+        assert!(error.is_overloaded());
+        drop(slow);
+        // Another user of the same limit.
+        stack.oneshot(cmd("PLAIN")).await.expect("the answer");
+    }
 }
 
 const READY: usize = 0;
 const PENDING: usize = 1;
 const FINISHED: usize = 2;
+const PANICKING: usize = 3;
 
 /// Answers at once, unless it is said not to be ready. Counts its clones, and the calls of each.
 struct Counting {
@@ -77,13 +84,14 @@ impl Service<Command> for Counting {
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.readiness.load(Ordering::Relaxed) {
-            READY => Poll::Ready(Ok(())),
+            READY | PANICKING => Poll::Ready(Ok(())),
             PENDING => Poll::Pending,
             _ => Poll::Ready(Err(crate::lifecycle::shut_down())),
         }
     }
 
     fn call(&mut self, _: Command) -> Self::Future {
+        assert_ne!(self.readiness.load(Ordering::Relaxed), PANICKING);
         self.calls += 1;
         std::future::ready(Ok(Value::Integer(self.calls)))
     }
@@ -154,21 +162,6 @@ async fn an_instance_that_failed_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_kept_instance_holds_no_place_for_a_request_that_was_shed() {
-    let stack = ServiceBuilder::new()
-        .layer(LoadShedLayer::new())
-        .layer(ConcurrencyLimitLayer::new(1))
-        .service_fn(answer);
-    let cluster = Cluster::new(stack.clone()).with_kept_stack();
-    let mut slow = task::spawn(cluster.send(cmd("SLOW")));
-    assert_pending!(slow.poll());
-    let error = cluster.send(cmd("PLAIN")).await.expect_err("shed");
-    assert!(error.is_overloaded());
-    drop(slow);
-    stack.oneshot(cmd("PLAIN")).await.expect("the answer");
-}
-
-#[tokio::test]
 async fn builders_keep_what_is_all_their_own() {
     let build = || Cluster::builder(["redis://127.0.0.1:1"]);
     let plain = build().build().expect("built");
@@ -186,40 +179,18 @@ async fn builders_keep_what_is_all_their_own() {
     assert!(within.kept.try_lock().is_none());
 }
 
-/// Panics when it is called for the first time.
-#[derive(Clone)]
-struct PanicsOnce(Counting, Arc<AtomicUsize>);
-
-impl Service<Command> for PanicsOnce {
-    type Response = Value;
-    type Error = Error;
-    type Future = std::future::Ready<Result<Value, Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, command: Command) -> Self::Future {
-        let future = self.0.call(command);
-        assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "as told");
-        future
-    }
-}
-
 #[tokio::test]
 async fn an_instance_that_panicked_is_not_kept() {
-    let stack = PanicsOnce(Counting::new(), Arc::default());
+    let stack = Counting::new();
+    let readiness = Arc::clone(&stack.readiness);
     let cluster = Cluster::new(stack).with_kept_stack();
-    let caller = cluster.clone();
-    let panicked = tokio::spawn(async move {
-        let mut ask = task::spawn(caller.send(cmd("PING")));
-        let result =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask.poll().is_ready()));
-        assert!(result.is_err());
-        drop(ask);
-        call(&caller).await
-    });
-    assert_eq!(panicked.await.expect("caught"), 1);
+    assert_eq!(call(&cluster).await, 1);
+    readiness.store(PANICKING, Ordering::Relaxed);
+    let mut request = task::spawn(cluster.send(cmd("PING")));
+    let panicked = catch_unwind(AssertUnwindSafe(|| request.poll().is_ready()));
+    assert!(panicked.is_err());
+    readiness.store(READY, Ordering::Relaxed);
+    assert_eq!(call(&cluster).await, 1);
 }
 
 /// A service that sends a request of its own while it is called, over the handle that it is called by.
