@@ -174,6 +174,7 @@ pub mod timeout;
 pub mod topology;
 pub mod trace;
 pub mod value;
+mod wakeup;
 
 pub use self::addr::NodeAddr;
 pub use self::breaker::BreakerLayer;

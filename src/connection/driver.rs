@@ -3,6 +3,7 @@
 //! It reads and writes in one future, so that neither waits for the other, and is woken by the socket, by the
 //! first command after it ran dry, by the clock of the silence and by the probe of a suspect connection.
 
+mod overdue;
 mod reading;
 mod silent;
 mod writing;
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::config::Config;
+use super::deadlines::Deadlines;
 use super::fence::Fence;
 use super::queue::{Entry, Queue, Taken};
 use super::read_buffer::ReadBuffer;
@@ -62,6 +64,7 @@ pub(super) struct Driver<IO> {
     /// Commands may have waited for so long that nobody wants them any more.
     has_waited: bool,
     silence: Silence,
+    deadlines: Deadlines,
     /// Set while the connection is suspect: nothing new is written then.
     suspicion: Option<Suspicion>,
     prober: Option<Prober>,
@@ -130,6 +133,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             begins: false,
             has_waited: false,
             silence: Silence::new(config),
+            deadlines: Deadlines::default(),
             suspicion: None,
             prober,
             probe_pace: ProbePace::default(),
@@ -226,7 +230,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let error = match ready!(self.poll_drive(cx)) {
+        let Poll::Ready(outcome) = self.poll_drive(cx) else {
+            self.see_to_deadlines(cx);
+            return Poll::Pending;
+        };
+        let error = match outcome {
             Ok(()) => Error::new(
                 ErrorKind::Shutdown,
                 "the connection was closed, having no handle left",

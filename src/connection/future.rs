@@ -22,11 +22,7 @@ pub struct ResponseFuture(State);
 #[derive(Debug)]
 enum State {
     /// The command was queued.
-    Waiting {
-        reply: Reply,
-        deadline: Option<Instant>,
-        has_polled: bool,
-    },
+    Waiting { reply: Reply, has_polled: bool },
     /// The command was refused.
     Refused(Option<Error>),
     /// A pipeline without commands, of which no server need know.
@@ -35,10 +31,9 @@ enum State {
 
 impl ResponseFuture {
     #[inline]
-    pub(super) fn waiting(reply: Reply, deadline: Option<Instant>) -> Self {
+    pub(super) fn waiting(reply: Reply) -> Self {
         Self(State::Waiting {
             reply,
-            deadline,
             has_polled: false,
         })
     }
@@ -62,19 +57,15 @@ impl Future for ResponseFuture {
                 Poll::Ready(Err(error.take().expect("polled after it was ready")))
             }
             State::Empty => Poll::Ready(Ok(Value::Array(Vec::new()))),
-            State::Waiting {
-                reply,
-                deadline,
-                has_polled,
-            } => {
+            State::Waiting { reply, has_polled } => {
                 if let Poll::Ready(result) = Pin::new(&mut *reply).poll(cx) {
                     return Poll::Ready(result);
                 }
                 // A request is polled again without a reply mostly because its deadline has passed, and the
                 // clock is not worth a look before.
                 let is_first = !std::mem::replace(has_polled, true);
-                match deadline {
-                    Some(deadline) if !is_first && Instant::now() >= *deadline => {
+                match reply.deadline() {
+                    Some(deadline) if !is_first && Instant::now() >= deadline => {
                         let (delivery, gathered) = reply.abandon();
                         let error = expired(delivery);
                         if let Some(gathered) = gathered {

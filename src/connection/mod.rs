@@ -92,6 +92,7 @@
 //! ends when it has lasted twice as long, and those who wait learn that their fate is [unknown](crate::Delivery::Unknown).
 
 mod config;
+mod deadlines;
 mod driver;
 mod fence;
 pub mod future;
@@ -103,6 +104,7 @@ mod renewal;
 mod reply;
 mod silence;
 mod suspicion;
+mod timer;
 mod transaction;
 mod trickle;
 mod unit;
@@ -244,9 +246,8 @@ impl Service<Command> for Connection {
         {
             return ResponseFuture::empty();
         }
-        let deadline = command.deadline();
         match self.handle.queue.push(command) {
-            Ok(reply) => ResponseFuture::waiting(reply, deadline),
+            Ok(reply) => ResponseFuture::waiting(reply),
             Err(error) => ResponseFuture::refused(error),
         }
     }

@@ -153,7 +153,7 @@ impl Queue {
     pub(super) fn push(&self, command: Command) -> Result<Reply, Error> {
         let bytes = command.encoded_len();
         let commands = weight(&command);
-        let (promise, reply) = reply::pair();
+        let (promise, reply) = reply::pair(command.deadline());
         let mut inner = self.inner.0.lock();
         if let Some(error) = &inner.closed {
             return Err(error.clone());
@@ -186,7 +186,7 @@ impl Queue {
     ///
     /// If the connection is finished.
     pub(super) fn push_credentials(&self, command: Command) -> Result<Reply, Error> {
-        let (promise, reply) = reply::pair();
+        let (promise, reply) = reply::pair(None);
         let mut inner = self.inner.0.lock();
         if let Some(error) = &inner.closed {
             return Err(error.clone());
@@ -263,6 +263,15 @@ impl Queue {
             inner.wakes(driver);
         }
         inner.draining
+    }
+
+    /// Looks at the commands that were not taken, under the lock.
+    pub(super) fn for_each(&self, mut look: impl FnMut(&Promise)) {
+        let inner = self.inner.0.lock();
+        inner
+            .pending
+            .iter()
+            .for_each(|Entry { promise, .. }| look(promise));
     }
 
     fn has_room(&self, inner: &Inner) -> bool {

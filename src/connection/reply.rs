@@ -17,19 +17,27 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::command::{Batch, Outcome};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::value::Value;
+use crate::wakeup;
 
-/// The driver's end.
+/// The driver's end. It is kept, even if it is only dropped.
 #[derive(Debug)]
-pub(super) struct Promise(Arc<Mutex<State>>);
+pub(super) struct Promise(Option<Arc<Shared>>);
 
 /// The caller's end, a future. It has let go of the state once it was ready: an answered request pays for no more
 /// than that.
 #[derive(Debug)]
-pub(super) struct Reply(Option<Arc<Mutex<State>>>);
+pub(super) struct Reply(Option<Arc<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    deadline: Option<Instant>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 enum State {
@@ -61,19 +69,27 @@ pub(super) struct Gathered {
 }
 
 #[inline]
-pub(super) fn pair() -> (Promise, Reply) {
-    let state = Arc::new(Mutex::new(State::Waiting {
-        is_written: false,
-        waker: None,
-    }));
-    (Promise(Arc::clone(&state)), Reply(Some(state)))
+pub(super) fn pair(deadline: Option<Instant>) -> (Promise, Reply) {
+    let shared = Arc::new(Shared {
+        deadline,
+        state: Mutex::new(State::Waiting {
+            is_written: false,
+            waker: None,
+        }),
+    });
+    (Promise(Some(Arc::clone(&shared))), Reply(Some(shared)))
 }
 
 impl Promise {
+    #[inline]
+    fn shared(&self) -> &Shared {
+        self.0.as_ref().expect("there until it is kept")
+    }
+
     /// Takes the command for writing; false if its caller has gone, so that it must not be written.
     #[inline]
     pub(super) fn take(&self) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.shared().state.lock();
         match &mut *state {
             State::Waiting { is_written, .. } => {
                 *is_written = true;
@@ -86,7 +102,7 @@ impl Promise {
 
     /// As [`take`](Promise::take), for a pipeline.
     pub(super) fn take_to_gather(&self, batch: &Arc<Batch>) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.shared().state.lock();
         let State::Waiting {
             is_written: false,
             waker,
@@ -106,20 +122,39 @@ impl Promise {
 
     /// Keeps the next reply of a pipeline; dropped if the caller has gone.
     pub(super) fn gather(&self, reply: Value) {
-        if let State::Gathering(gathering) = &mut *self.0.lock() {
+        if let State::Gathering(gathering) = &mut *self.shared().state.lock() {
             gathering.gathered.replies.push(reply);
         }
     }
 
     /// True if nobody waits for the reply any more.
     pub(super) fn is_abandoned(&self) -> bool {
-        matches!(*self.0.lock(), State::Abandoned)
+        matches!(*self.shared().state.lock(), State::Abandoned)
+    }
+
+    /// By when the caller wants the reply; `None` if it is not waited for any more, or for ever.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let is_wanted = matches!(
+            *self.shared().state.lock(),
+            State::Waiting { .. } | State::Gathering(_)
+        );
+        self.shared().deadline.filter(|_| is_wanted)
+    }
+
+    /// What wakes the caller, if it waits.
+    pub(super) fn waker(&self) -> Option<Waker> {
+        match &mut *self.shared().state.lock() {
+            State::Waiting { waker, .. } => waker.take(),
+            State::Gathering(gathering) => gathering.waker.take(),
+            State::Done(_) | State::Abandoned => None,
+        }
     }
 
     /// Hands over the reply; dropped if the caller has gone.
     #[inline]
-    pub(super) fn fulfil(self, result: Result<Value, Error>) {
-        let mut state = self.0.lock();
+    pub(super) fn fulfil(mut self, result: Result<Value, Error>) {
+        let Some(shared) = self.0.take() else { return };
+        let mut state = shared.state.lock();
         let waker = match &mut *state {
             State::Waiting { waker, .. } => waker.take(),
             State::Gathering(gathering) => gathering.waker.take(),
@@ -127,14 +162,20 @@ impl Promise {
         };
         *state = State::Done(Some(result));
         drop(state);
+        // Before the caller is woken: it then has the state for itself.
+        drop(shared);
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
     /// Hands over what `conclude` makes of the gathered replies; not called if the caller has gone.
-    pub(super) fn fulfil_gathered(self, conclude: impl FnOnce(Gathered) -> Result<Value, Error>) {
-        let mut state = self.0.lock();
+    pub(super) fn fulfil_gathered(
+        mut self,
+        conclude: impl FnOnce(Gathered) -> Result<Value, Error>,
+    ) {
+        let Some(shared) = self.0.take() else { return };
+        let mut state = shared.state.lock();
         if !matches!(*state, State::Gathering(_)) {
             return;
         }
@@ -144,6 +185,7 @@ impl Promise {
         };
         *state = State::Done(Some(conclude(gathering.gathered)));
         drop(state);
+        drop(shared);
         if let Some(waker) = gathering.waker {
             waker.wake();
         }
@@ -151,13 +193,19 @@ impl Promise {
 }
 
 impl Reply {
+    /// By when it is wanted.
+    #[inline]
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.as_ref()?.deadline
+    }
+
     /// Gives up. From here on a command that was not written will not be; says how far it had got, and hands
     /// over what has come of a pipeline.
     pub(super) fn abandon(&mut self) -> (Delivery, Option<Gathered>) {
-        let Some(state) = self.0.take() else {
+        let Some(shared) = self.0.take() else {
             return (Delivery::Unknown, None);
         };
-        let mut state = state.lock();
+        let mut state = shared.state.lock();
         match std::mem::replace(&mut *state, State::Abandoned) {
             State::Waiting {
                 is_written: false, ..
@@ -184,22 +232,60 @@ impl Gathered {
     }
 }
 
+impl State {
+    /// What a state says that nobody changes any more.
+    fn into_result(self) -> Result<Value, Error> {
+        match self {
+            Self::Done(Some(result)) => result,
+            Self::Done(None) | Self::Abandoned => {
+                unreachable!("only the caller takes the reply or gives it up, and then lets go")
+            }
+            Self::Waiting { .. } | Self::Gathering(_) => {
+                unreachable!("each promise is kept")
+            }
+        }
+    }
+}
+
 impl Future for Reply {
     type Output = Result<Value, Error>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.0.as_ref().expect("polled after it was ready").lock();
-        let result = match &mut *state {
-            State::Waiting { waker, .. } => return wait(waker, cx),
-            State::Gathering(gathering) => return wait(&mut gathering.waker, cx),
-            State::Done(result) => result.take().expect("taken once, and then let go of"),
-            State::Abandoned => unreachable!("only the reply's own end abandons it, by letting go"),
+        let shared = self.0.take().expect("polled after it was ready");
+        // Mostly the driver has handed the reply over and let go of it.
+        let shared = match Arc::strong_count(&shared) {
+            1 => match Arc::try_unwrap(shared) {
+                Ok(alone) => return Poll::Ready(alone.state.into_inner().into_result()),
+                Err(shared) => shared,
+            },
+            _ => shared,
         };
+        let mut state = shared.state.lock();
+        match &mut *state {
+            State::Waiting { waker, .. } => wait(waker, cx),
+            State::Gathering(gathering) => wait(&mut gathering.waker, cx),
+            state => {
+                let state = std::mem::replace(state, State::Done(None));
+                return Poll::Ready(state.into_result());
+            }
+        }
+        if let Some(deadline) = shared.deadline {
+            wakeup::promise(deadline);
+        }
         drop(state);
-        self.0 = None;
-        Poll::Ready(result)
+        self.0 = Some(shared);
+        Poll::Pending
     }
+}
+
+/// The error of a command that the driver has forgotten, as when it panics.
+fn dropped(delivery: Delivery) -> Error {
+    Error::new(
+        ErrorKind::Connection,
+        "the connection ended before the reply",
+    )
+    .with_delivery(delivery)
 }
 
 /// The error of a command that was written, and nobody waited for its reply.
@@ -211,16 +297,38 @@ fn given_up() -> Error {
     .with_delivery(Delivery::Unknown)
 }
 
-fn wait<T>(waker: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
+fn wait(waker: &mut Option<Waker>, cx: &Context<'_>) {
     match waker {
         Some(waker) => waker.clone_from(cx.waker()),
         None => *waker = Some(cx.waker().clone()),
     }
-    Poll::Pending
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            let is_sent = !matches!(
+                *shared.state.lock(),
+                State::Waiting {
+                    is_written: false,
+                    ..
+                }
+            );
+            let delivery = match is_sent {
+                true => Delivery::Unknown,
+                false => Delivery::NotSent,
+            };
+            Self(Some(shared)).fulfil(Err(dropped(delivery)));
+        }
+    }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
+        if self.0.is_none() {
+            return;
+        }
+        wakeup::withdraw();
         if let (_, Some(gathered)) = self.abandon() {
             gathered.record(given_up);
         }
@@ -233,14 +341,14 @@ mod tests {
 
     #[test]
     fn an_abandoned_command_is_not_taken_for_writing() {
-        let (promise, mut reply) = pair();
+        let (promise, mut reply) = pair(None);
         assert_eq!(reply.abandon().0, Delivery::NotSent);
         assert!(!promise.take());
     }
 
     #[test]
     fn once_taken_its_fate_is_unknown() {
-        let (promise, mut reply) = pair();
+        let (promise, mut reply) = pair(None);
         assert!(promise.take());
         assert_eq!(reply.abandon().0, Delivery::Unknown);
         assert!(promise.is_abandoned());
@@ -248,8 +356,22 @@ mod tests {
     }
 
     #[test]
+    fn a_promise_that_is_dropped_is_kept() {
+        for is_taken in [false, true] {
+            let (promise, reply) = pair(None);
+            let mut reply = tokio_test::task::spawn(reply);
+            assert!(reply.poll().is_pending());
+            assert!(!is_taken || promise.take());
+            drop(promise);
+            assert!(reply.is_woken());
+            let error = tokio_test::assert_ready_err!(reply.poll());
+            assert_eq!(error.delivery() == Delivery::NotSent, !is_taken);
+        }
+    }
+
+    #[test]
     fn the_caller_is_woken_by_the_reply() {
-        let (promise, reply) = pair();
+        let (promise, reply) = pair(None);
         let mut reply = tokio_test::task::spawn(reply);
         assert!(reply.poll().is_pending());
         assert!(promise.take());

@@ -1,12 +1,12 @@
 //! The clock of a connection: for how long nothing has arrived, and what that means.
 
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::config::Config;
+use super::timer::Timer;
 
 /// A timer that fires later than this, or than a quarter of its time, says more about this process than about the peer.
 const LATE: Duration = Duration::from_millis(50);
@@ -29,8 +29,7 @@ pub(super) struct Silence {
     is_suspect: bool,
     /// It has begun anew once because the timer was late.
     was_late: bool,
-    /// `None` until something is waited for for the first time.
-    sleep: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     /// The timer is not set for later than what is waited for while something is due.
     is_near: bool,
 }
@@ -65,7 +64,7 @@ impl Silence {
             fruitless_since: now,
             is_suspect: false,
             was_late: false,
-            sleep: None,
+            timer: Timer::default(),
             is_near: false,
         }
     }
@@ -134,31 +133,30 @@ impl Silence {
     /// Ready once the silence means something: to be asked again after it was said what follows from that.
     pub(super) fn poll_meaning(&mut self, cx: &mut Context<'_>, is_due: bool) -> Poll<Meaning> {
         // Most of all times there is nothing else to see.
-        if let Some(sleep) = &mut self.sleep
-            && (self.is_near || !is_due)
-        {
-            ready!(sleep.as_mut().poll(cx));
+        if self.timer.set_to().is_some() && (self.is_near || !is_due) {
+            ready!(self.timer.poll_fired(cx));
         }
         loop {
             let Some((since, time, meaning)) = self.next(is_due) else {
                 return Poll::Pending;
             };
             let end = since + time;
-            let sleep = self
-                .sleep
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-            if is_due && !self.is_near && sleep.deadline() > end {
-                sleep.as_mut().reset(end);
-            }
+            let set_to = match self.timer.set_to() {
+                Some(set_to) if set_to <= end || self.is_near || !is_due => set_to,
+                _ => {
+                    self.timer.set(end);
+                    end
+                }
+            };
             self.is_near |= is_due;
-            ready!(sleep.as_mut().poll(cx));
+            ready!(self.timer.poll_fired(cx));
             let now = Instant::now();
             if now < end {
-                sleep.as_mut().reset(end);
+                self.timer.set(end);
                 self.is_near = is_due;
                 continue;
             }
-            let late = now.saturating_duration_since(sleep.deadline());
+            let late = now.saturating_duration_since(set_to);
             if is_due && late > LATE.max(time / 4) && !self.was_late {
                 self.was_late = true;
                 // A quarter of its time is left to each.

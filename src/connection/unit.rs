@@ -128,6 +128,10 @@ impl Unit {
         self.may_be_silent && self.is_waited_for()
     }
 
+    pub(super) fn promise(&self) -> &Promise {
+        &self.promise
+    }
+
     /// True if the caller waits.
     pub(super) fn is_waited_for(&self) -> bool {
         !self.promise.is_abandoned()

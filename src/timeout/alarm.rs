@@ -30,11 +30,19 @@ use crate::metrics::Counters;
 /// How many lists there are. Threads share them in turn.
 const LISTS: usize = 16;
 
-/// One request's alarm, not set yet or set. Dropped, it is taken back.
+/// One request's alarm. Dropped, it is taken back.
 #[derive(Debug)]
 pub(super) struct Alarm {
     alarms: Arc<Alarms>,
-    set: Option<Place>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    /// Somebody else will wake the request.
+    Left,
+    Set(Place),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +54,22 @@ struct Place {
 impl Alarm {
     #[inline]
     pub(super) fn new(alarms: Arc<Alarms>) -> Self {
-        Self { alarms, set: None }
+        let state = State::New;
+        Self { alarms, state }
     }
 
     pub(super) fn counters(&self) -> &Counters {
         &self.alarms.counters
+    }
+
+    /// Leaves it to somebody else to wake the request at its deadline; false if it may be the deadline that woke it.
+    #[inline]
+    pub(super) fn leave(&mut self) -> bool {
+        let is_first = matches!(self.state, State::New);
+        if is_first {
+            self.state = State::Left;
+        }
+        is_first
     }
 
     /// Ready once the deadline has passed. The first call sets the alarm.
@@ -60,16 +79,16 @@ impl Alarm {
     /// Outside of a tokio runtime.
     #[inline]
     pub(super) fn poll_rung(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        match self.set {
-            None => {
+        match self.state {
+            State::New | State::Left => {
                 let list = LIST_OF_THREAD.with(|list| *list);
                 let slot = self.alarms.lists[list]
                     .0
                     .lock()
                     .set(deadline, cx.waker().clone());
-                self.set = Some(Place { list, slot });
+                self.state = State::Set(Place { list, slot });
             }
-            Some(Place { list, slot }) => {
+            State::Set(Place { list, slot }) => {
                 let mut list = self.alarms.lists[list].0.lock();
                 let Slot::Set { waker, .. } = &mut list.slots[slot] else {
                     return Poll::Ready(());
@@ -89,7 +108,7 @@ impl Alarm {
 impl Drop for Alarm {
     #[inline]
     fn drop(&mut self) {
-        if let Some(Place { list, slot }) = self.set {
+        if let State::Set(Place { list, slot }) = self.state {
             // A waker is dropped without the lock: it may be the last thing that holds its task.
             let cleared = self.alarms.lists[list].0.lock().clear(slot);
             drop(cleared);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use tower::BoxError;
 
 use super::alarm::Alarm;
 use crate::error::{Delivery, Error, ErrorKind};
+use crate::wakeup;
 
 pin_project! {
     /// The response, or the error that the deadline passed.
@@ -26,7 +27,8 @@ pin_project! {
         inner: Option<F>,
         // None if the request may take forever.
         limit: Option<Limit>,
-        // Set when the inner future is first found pending: an answer at hand costs no timer.
+        // Set when the inner future is found pending and nothing within it has a timer: an answer at hand costs none, and
+        // a reply that a connection waits for none of ours.
         alarm: Alarm,
     }
 }
@@ -112,7 +114,8 @@ where
         };
         let mut is_expired = false;
         loop {
-            if let Poll::Ready(result) = inner.as_mut().poll(cx) {
+            let (polled, promised) = wakeup::heed(|| inner.as_mut().poll(cx));
+            if let Poll::Ready(result) = polled {
                 return Poll::Ready(result.map_err(|error| {
                     let error = error.into();
                     if is_timeout(&error) {
@@ -128,7 +131,14 @@ where
                 this.alarm.counters().timeouts().increment();
                 return Poll::Ready(Err(limit.error().into()));
             }
-            ready!(this.alarm.poll_rung(limit.deadline, cx));
+            if promised.is_some_and(|at| at <= limit.deadline) {
+                if this.alarm.leave() || Instant::now() < limit.deadline {
+                    return Poll::Pending;
+                }
+            } else if this.alarm.poll_rung(limit.deadline, cx).is_pending() {
+                wakeup::promise(limit.deadline);
+                return Poll::Pending;
+            }
             // Whatever waits below knows better than we do what became of the command, and tells when it is
             // polled past the deadline. Only if nothing answers even now is the error ours.
             is_expired = true;

@@ -79,6 +79,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 skipped.1 += bytes;
                 continue;
             }
+            self.deadlines.note(command.deadline());
             let start = self.encoded;
             let before = self.write_buffer.len();
             let due = self.encode(&command, promise);

@@ -164,10 +164,44 @@ impl Question {
 }
 
 /// What a caller does with its question.
-async fn see(mut call: task::Spawn<ResponseFuture>) -> Option<Result<Value, Error>> {
-    match fastrand::u8(..6) {
-        // It leaves at any point.
-        0 | 1 => {
+#[derive(Clone, Copy, PartialEq)]
+enum Patience {
+    /// It leaves at any point.
+    None,
+    /// It looks again when its time is up.
+    Look,
+    /// It is woken when its time is up, if not before.
+    Wake,
+    /// It waits for as long as it takes.
+    Endless,
+}
+
+impl Patience {
+    fn any() -> Self {
+        match fastrand::u8(..6) {
+            0 | 1 => Self::None,
+            2 => Self::Look,
+            3 => Self::Wake,
+            _ => Self::Endless,
+        }
+    }
+
+    fn deadline(self) -> Instant {
+        let time = match self {
+            Self::None | Self::Endless => Duration::from_secs(3600),
+            Self::Look => Duration::ZERO,
+            Self::Wake => Duration::from_millis(fastrand::u64(..20)),
+        };
+        Instant::now() + time
+    }
+}
+
+async fn see(
+    mut call: task::Spawn<ResponseFuture>,
+    patience: Patience,
+) -> Option<Result<Value, Error>> {
+    match patience {
+        Patience::None => {
             for _ in 0..fastrand::u8(..4) {
                 if call.poll().is_ready() {
                     break;
@@ -176,8 +210,7 @@ async fn see(mut call: task::Spawn<ResponseFuture>) -> Option<Result<Value, Erro
             }
             None
         }
-        // It looks again when its time is up.
-        2 => {
+        Patience::Look => {
             let first = call.poll();
             if first.is_ready() {
                 return ready(first);
@@ -187,7 +220,7 @@ async fn see(mut call: task::Spawn<ResponseFuture>) -> Option<Result<Value, Erro
             }
             ready(call.poll())
         }
-        _ => Some(call.into_inner().await),
+        Patience::Wake | Patience::Endless => Some(call.into_inner().await),
     }
 }
 
@@ -202,11 +235,11 @@ fn ready<T>(poll: Poll<T>) -> Option<T> {
 async fn ask(mut connection: Connection, caller: usize, rounds: usize, answers: Arc<AtomicUsize>) {
     for round in 0..rounds {
         let mut question = Question::any(caller, round);
-        // It is looked at only by who asks twice without having been answered.
-        question.command.set_deadline(Instant::now());
+        let patience = Patience::any();
+        question.command.set_deadline(patience.deadline());
         let ready = connection.ready().await.expect("it stays open");
         let call = ready.call(question.command.clone());
-        match see(task::spawn(call)).await {
+        match see(task::spawn(call), patience).await {
             Some(Ok(reply)) => {
                 assert!(reply == question.answer, "{caller}:{round} got another's");
                 answers.fetch_add(1, Ordering::Relaxed);

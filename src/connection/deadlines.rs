@@ -1,0 +1,65 @@
+//! The deadlines of the commands on a connection: who waits for a reply is woken when there is no use in waiting.
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::timer::Timer;
+
+/// How long commands may wait in the queue before their deadlines are looked at, while none are taken from it.
+const UNSEEN: Duration = Duration::from_millis(10);
+
+/// Between two looks at all commands there is time for this many looks at one, each a few hundred instructions.
+const PER_COMMAND: Duration = Duration::from_micros(5);
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(10);
+
+/// Tells when the first of them may have passed.
+///
+/// To note one is a comparison. That a command was answered is not noted, so that the timer fires about once per time
+/// allowed, however many commands there are, and its owner then looks at all that are left.
+#[derive(Default)]
+pub(super) struct Deadlines {
+    first: Option<Instant>,
+    timer: Timer,
+}
+
+impl Deadlines {
+    /// Notes the deadline of a command that was taken from the queue.
+    #[inline]
+    pub(super) fn note(&mut self, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return };
+        if self.first.is_none_or(|first| deadline < first) {
+            self.first = Some(deadline);
+        }
+    }
+
+    /// Notes that there may be commands in the queue whose deadlines are not known.
+    pub(super) fn note_unseen(&mut self) {
+        self.note(Instant::now().checked_add(UNSEEN));
+    }
+
+    /// Ready with the present when a deadline may have passed: to be followed by [`looked`](Deadlines::looked).
+    #[inline]
+    pub(super) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        let Some(first) = self.first else {
+            return Poll::Pending;
+        };
+        self.timer.advance(first);
+        ready!(self.timer.poll_fired(cx));
+        Poll::Ready(Instant::now())
+    }
+
+    /// Notes that all commands were looked at, so many, and the first deadline of those left. One that has passed
+    /// already is of a command whose caller has not noticed.
+    pub(super) fn looked(&mut self, now: Instant, commands: usize, first: Option<Instant>) {
+        let commands = u32::try_from(commands).unwrap_or(u32::MAX);
+        let pause = PER_COMMAND.saturating_mul(commands);
+        let next = now.checked_add(pause.clamp(SHORTEST, LONGEST));
+        self.first = first.max(next.filter(|_| first.is_some()));
+        if let Some(first) = self.first {
+            self.timer.set(first);
+        }
+    }
+}
