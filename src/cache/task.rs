@@ -8,11 +8,11 @@ use crate::lifecycle::Lifecycle;
 /// A task that begins when it is first needed, since a cache may be built outside of a runtime, and ends with its
 /// owner, or with the life of the client.
 #[derive(Default)]
-pub(super) struct OwnedTask(Mutex<Option<AbortOnDrop>>);
+pub(crate) struct OwnedTask(Mutex<Option<AbortOnDrop>>);
 
 impl OwnedTask {
     /// Sees to it that the task runs: it does not before the first call, nor after its runtime was shut down.
-    pub(super) fn ensure<F>(&self, lifecycle: &Lifecycle, task: impl FnOnce() -> F)
+    pub(crate) fn ensure<F>(&self, lifecycle: &Lifecycle, task: impl FnOnce() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -32,6 +32,8 @@ pub(super) struct Current {
     topology: ArcSwapOption<Topology>,
     /// Whether there is a topology: asked on every readiness check, and cheaper than a look at it.
     is_known: AtomicBool,
+    /// Changes with the topology, and when connections are to be made anew; 0 before the first.
+    version: AtomicU64,
     /// Also held for every change of the topology, so that what is published is in step with it.
     guests: Mutex<Vec<Guest>>,
     nodes: watch::Sender<NodeSet>,
@@ -52,6 +54,7 @@ impl Current {
         Self {
             topology: ArcSwapOption::empty(),
             is_known: AtomicBool::new(false),
+            version: AtomicU64::new(0),
             guests: Mutex::new(Vec::new()),
             nodes: config.nodes.clone(),
             changes: config.changes.clone(),
@@ -62,6 +65,12 @@ impl Current {
     #[inline]
     pub(super) fn is_known(&self) -> bool {
         self.is_known.load(Ordering::Acquire)
+    }
+
+    /// Which topology is current. Who finds the one that it knows, and goes by that, does as well as with another look.
+    #[inline]
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     pub(super) fn load_full(&self) -> Option<Arc<Topology>> {
@@ -181,6 +190,7 @@ impl Current {
             }
             is_member
         });
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Replaces the topology, and says whether slots have got other owners.
@@ -190,6 +200,7 @@ impl Current {
         let new = Arc::new(topology);
         let old = self.topology.swap(Some(Arc::clone(&new)));
         self.is_known.store(true, Ordering::Release);
+        self.version.fetch_add(1, Ordering::Release);
         let is_changed = old.is_none_or(|old| !old.agrees_with(&new));
         // Told last: whoever looks then finds it.
         if is_changed {

@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 
 use super::make::MakeNode;
+use super::near::Begun;
 use super::waiting::{Waiters, Waiting};
 use crate::addr::NodeAddr;
 use crate::command::Command;
@@ -19,7 +20,7 @@ use crate::value::Value;
 const MAX_REMAKES: u8 = 2;
 
 /// Whose exchange it is: what it asks for when not all goes well at once.
-pub(super) trait Sender<C> {
+pub(super) trait Sender<C: MakeNode> {
     /// A make-service that nobody else uses.
     fn nodes(&self) -> C;
 
@@ -28,6 +29,11 @@ pub(super) trait Sender<C> {
 
     /// Where to wait for that, if it can be.
     fn waiters(&self) -> Option<&Arc<Waiters>>;
+
+    /// Is given the node's service after it was used.
+    fn keep(&self, _addr: &NodeAddr, node: C::Node) {
+        drop(node);
+    }
 }
 
 pin_project! {
@@ -107,6 +113,23 @@ impl<C: MakeNode> Exchange<C> {
                 *nodes = nodes.clone();
                 State::Idle
             }
+        };
+        Self {
+            command,
+            addr: Some(addr),
+            remakes: 0,
+            state,
+        }
+    }
+
+    /// An exchange for which the node's service was found.
+    pub(super) fn resumed(addr: NodeAddr, command: Command, begun: Begun<C::Node>) -> Self {
+        let state = match begun {
+            Begun::Sent(reply) => State::Calling { reply },
+            Begun::NotReady(node) => State::Readying {
+                node,
+                waiting: None,
+            },
         };
         Self {
             command,
@@ -199,6 +222,9 @@ impl<C: MakeNode> Exchange<C> {
                     Poll::Ready(Ok(mut node)) => match node.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {
                             let reply = node.call(this.command.clone());
+                            if let Some(addr) = this.addr {
+                                sender.keep(addr, node);
+                            }
                             this.state.set(State::Calling { reply });
                             continue;
                         }
@@ -267,7 +293,7 @@ impl<C: MakeNode> Exchange<C> {
 }
 
 /// Waits to be woken when the map changes. True if the command belongs elsewhere already.
-fn wait<C>(
+fn wait<C: MakeNode>(
     waiting: &mut Option<Waiting>,
     cx: &Context<'_>,
     sender: &impl Sender<C>,
@@ -285,7 +311,7 @@ fn wait<C>(
     has_moved(sender, command, addr)
 }
 
-fn has_moved<C>(sender: &impl Sender<C>, command: &Command, addr: &Option<NodeAddr>) -> bool {
+fn has_moved<C: MakeNode>(sender: &impl Sender<C>, command: &Command, addr: &Option<NodeAddr>) -> bool {
     // `ASK` says where to go once, whatever the map says.
     let from = addr.as_ref().filter(|_| !command.is_asking());
     from.is_some_and(|from| sender.has_moved(command, from))

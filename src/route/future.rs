@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::batch::BatchRun;
 use super::exchange::{Exchange, Sender};
 use super::make::MakeNode;
+use super::near::Begun;
 use super::replies::{
     DEADLINE_PASSED, MOVED_TO_ITSELF, is_sign_of_change, too_many_redirects, unserved,
 };
@@ -75,7 +76,7 @@ struct Refresh {
 }
 
 /// Who sends a single command.
-struct Single<'a, C> {
+struct Single<'a, C: MakeNode> {
     handle: &'a Handle<C>,
     slot: Option<Slot>,
 }
@@ -93,11 +94,19 @@ impl<C: MakeNode> Sender<C> for Single<'_, C> {
     fn waiters(&self) -> Option<&Arc<Waiters>> {
         Some(self.handle.shared().current().waiters())
     }
+
+    fn keep(&self, addr: &NodeAddr, node: C::Node) {
+        if let Some(slot) = self.slot {
+            self.handle.keep(slot, addr, node);
+        }
+    }
 }
 
 /// The first step of a command.
 enum Step<C: MakeNode> {
     /// To a node.
+    /// The service of the command's node was at hand.
+    Begun(NodeAddr, Begun<C::Node>),
     Exchange(NodeAddr),
     Other(State<C>),
 }
@@ -108,6 +117,10 @@ impl<C: MakeNode> ResponseFuture<C> {
     pub(super) fn new(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
         let mut slot = None;
         let (exchange, state) = match set_out(handle, &command, &mut slot) {
+            Ok(Step::Begun(addr, begun)) => (
+                Exchange::resumed(addr, command, begun),
+                State::Exchanging,
+            ),
             Ok(Step::Exchange(addr)) => (Exchange::begun(addr, command, nodes), State::Exchanging),
             Ok(Step::Other(state)) => (Exchange::new(command), state),
             Err(error) => {
@@ -308,6 +321,12 @@ fn set_out<C: MakeNode>(
             return Err(command.for_several_nodes());
         }
     };
+    if let Some(slot) = *slot
+        && let Some((addr, begun)) = handle.near().begin(shared.current(), slot, command)
+    {
+        shared.config().counters.cache_hits().increment();
+        return Ok(Step::Begun(addr, begun));
+    }
     if let Some(addr) = shared.current().locate(*slot) {
         return Ok(Step::Exchange(addr));
     }

@@ -9,6 +9,7 @@ use tower::Layer;
 
 use super::Route;
 use super::config::{Config, Discovery};
+use super::make::MakeNode;
 use super::suspicions::Suspicions;
 use crate::addr::NodeAddr;
 use crate::connect::ConnectUrl;
@@ -209,7 +210,7 @@ fn some(seeds: Vec<NodeAddr>) -> Result<Vec<NodeAddr>, Error> {
     Ok(seeds)
 }
 
-impl<C: Clone> Layer<C> for RouteLayer {
+impl<C: MakeNode> Layer<C> for RouteLayer {
     type Service = Route<C>;
 
     fn layer(&self, nodes: C) -> Route<C> {

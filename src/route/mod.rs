@@ -117,6 +117,7 @@ mod exchange;
 pub mod future;
 mod layer;
 mod make;
+mod near;
 mod refresh;
 mod replies;
 mod shared;
@@ -146,12 +147,12 @@ use crate::value::Value;
 /// Routes commands to the nodes of a cluster. See the [module docs](self).
 ///
 /// Clones share the topology and the task that keeps it.
-pub struct Route<C> {
+pub struct Route<C: MakeNode> {
     nodes: C,
     handle: Arc<Handle<C>>,
 }
 
-impl<C: Clone> Route<C> {
+impl<C: MakeNode> Route<C> {
     fn new(nodes: C, config: Config) -> Self {
         Self {
             handle: Arc::new(Handle::new(nodes.clone(), config)),
@@ -160,7 +161,7 @@ impl<C: Clone> Route<C> {
     }
 }
 
-impl<C> Route<C> {
+impl<C: MakeNode> Route<C> {
     /// The current topology; `None` until one was discovered.
     pub fn topology(&self) -> Option<Arc<Topology>> {
         self.handle.shared().current().load_full()
@@ -232,7 +233,7 @@ impl<C: MakeNode> Service<Command> for Route<C> {
 }
 
 /// The clone drives the readiness of a make-service of its own: `Route` itself holds none that is ready.
-impl<C: Clone> Clone for Route<C> {
+impl<C: MakeNode> Clone for Route<C> {
     fn clone(&self) -> Self {
         Self {
             nodes: self.nodes.clone(),
@@ -241,7 +242,7 @@ impl<C: Clone> Clone for Route<C> {
     }
 }
 
-impl<C> fmt::Debug for Route<C> {
+impl<C: MakeNode> fmt::Debug for Route<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Route")
             .field("topology", &self.topology())

@@ -14,9 +14,11 @@ use super::config::Config;
 use super::current::Current;
 use super::doubts::{Doubts, Evidence};
 use super::make::MakeNode;
+use super::near::Near;
 use super::refresh;
 use super::replies::{DISCOVERING, REFRESHING};
 use crate::addr::NodeAddr;
+use crate::command::Slot;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::shut_down;
 use crate::topology::{Redirect, RedirectKind};
@@ -166,19 +168,21 @@ impl Drop for Running {
 }
 
 /// Owns the refresh task: it ends when the last clone of the `Route` and the last of its futures are gone.
-pub(super) struct Handle<C> {
+pub(super) struct Handle<C: MakeNode> {
     shared: Arc<Shared>,
     task: Mutex<Option<AbortHandle>>,
     /// Locked only to be cloned: it need not be `Sync`. What is here is never driven to readiness.
     nodes: Mutex<C>,
+    near: Near<C::Node>,
 }
 
-impl<C> Handle<C> {
+impl<C: MakeNode> Handle<C> {
     pub(super) fn new(nodes: C, config: Config) -> Self {
         Self {
             shared: Arc::new(Shared::new(config)),
             task: Mutex::new(None),
             nodes: Mutex::new(nodes),
+            near: Near::new(),
         }
     }
 
@@ -188,6 +192,16 @@ impl<C> Handle<C> {
 
     /// True if the nodes were asked for the topology lately. The time allowed is about that between two refreshes, so
     /// that to ask again means hardly a wait but that for the answer.
+    pub(super) fn near(&self) -> &Near<C::Node> {
+        &self.near
+    }
+
+    /// Keeps the service of a node, after it was used for this slot.
+    pub(super) fn keep(&self, slot: Slot, addr: &NodeAddr, node: C::Node) {
+        let lifecycle = &self.shared.config.lifecycle;
+        (self.near).keep(&self.shared.current, slot, addr, node, lifecycle);
+    }
+
     pub(super) fn is_confirmed(&self) -> bool {
         let recent = self.shared.config.min_refresh_interval.saturating_mul(2);
         let confirmed = self.shared.progress.borrow().confirmed;
@@ -297,7 +311,7 @@ fn outcome(mut progress: watch::Receiver<Progress>, after: u64) -> Refreshed {
     })
 }
 
-impl<C> Drop for Handle<C> {
+impl<C: MakeNode> Drop for Handle<C> {
     fn drop(&mut self) {
         if let Some(task) = self.task.get_mut() {
             task.abort();

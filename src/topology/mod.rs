@@ -205,6 +205,13 @@ impl Topology {
     }
 
     /// True if this is the address of a primary.
+    /// The primary of a slot, and the index of its shard.
+    #[inline]
+    pub(crate) fn primary_index(&self, slot: Slot) -> Option<(usize, &NodeAddr)> {
+        let index = usize::from(self.slots[usize::from(slot.number())]);
+        Some((index, self.shards.get(index)?.primary().addr()))
+    }
+
     pub(crate) fn is_primary(&self, addr: &NodeAddr) -> bool {
         self.primaries().any(|primary| primary == addr)
     }

@@ -64,7 +64,7 @@ pub(super) struct Failure {
 }
 
 /// Who sends a unit.
-struct Unit<'a, C> {
+struct Unit<'a, C: MakeNode> {
     handle: &'a Handle<C>,
     members: &'a [Member],
 }

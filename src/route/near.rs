@@ -1,0 +1,178 @@
+//! The services of nodes that were used just now.
+//!
+//! To find a node and to be given its service costs as much as to send the command: two maps are looked into that all
+//! threads share, and everything that the service is made of is cloned. So the service that one request was given is
+//! kept for the next, once for each [stripe](crate::stripe) of threads, and used in place.
+//!
+//! Nothing is kept that whoever made it may want to have back:
+//!
+//! - A service that is not ready, and may hold a place in a queue, goes with the request that waits for it.
+//! - All are let go of when the topology changes.
+//! - All are let go of after [`TERM`] anyway. A connection that the cache has let go of ends then, and one that is in
+//!   use is asked for again, so that it does not count as idle.
+
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tower::Service;
+
+use super::current::Current;
+use crate::addr::NodeAddr;
+use crate::cache::task::OwnedTask;
+use crate::command::{Command, Slot};
+use crate::lifecycle::Lifecycle;
+use crate::stripe::Striped;
+use crate::topology::Topology;
+
+/// For how long a service is kept at most. What counts as idle was not asked for in a second or more.
+const TERM: Duration = Duration::from_millis(500);
+
+pub(super) struct Near<N>(Arc<Shared<N>>);
+
+struct Shared<N> {
+    stripes: Striped<Mutex<Kept<N>>>,
+    filled: Arc<Notify>,
+    letting_go: OwnedTask,
+}
+
+struct Kept<N> {
+    /// The topology for which this is kept, and which one that is.
+    topology: Option<Arc<Topology>>,
+    version: u64,
+    /// By the index of the shard whose primary it is.
+    nodes: Vec<Option<N>>,
+}
+
+/// What a node's service made of a command.
+pub(super) enum Begun<N: Service<Command>> {
+    Sent(N::Future),
+    NotReady(N),
+}
+
+impl<N> Near<N> {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Shared {
+            stripes: Striped::default(),
+            filled: Arc::default(),
+            letting_go: OwnedTask::default(),
+        }))
+    }
+}
+
+impl<N: Service<Command>> Near<N> {
+    /// Sends a command to the primary of its slot if its service is at hand.
+    #[inline]
+    pub(super) fn begin(
+        &self,
+        current: &Current,
+        slot: Slot,
+        command: &Command,
+    ) -> Option<(NodeAddr, Begun<N>)> {
+        // Held by another thread of the stripe, or by a service that sends a command in order to send this.
+        let mut kept = self.0.stripes.own().try_lock()?;
+        if kept.version != current.version() {
+            let gone = kept.renew(current);
+            drop((kept, gone));
+            return None;
+        }
+        let Kept {
+            topology, nodes, ..
+        } = &mut *kept;
+        let (index, addr) = topology.as_ref()?.primary_index(slot)?;
+        // Out of its place: if it panics, it is not used again.
+        let mut node = nodes[index].take()?;
+        // Nobody has to be woken: who waits asks again in the first poll.
+        match node.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => {
+                let reply = node.call(command.clone());
+                nodes[index] = Some(node);
+                Some((addr.clone(), Begun::Sent(reply)))
+            }
+            Poll::Pending => Some((addr.clone(), Begun::NotReady(node))),
+            // It is finished, and the next one is asked for.
+            Poll::Ready(Err(_)) => None,
+        }
+    }
+}
+
+impl<N: Send + 'static> Near<N> {
+    /// Keeps a service that was just used, if it is the slot's primary's.
+    pub(super) fn keep(
+        &self,
+        current: &Current,
+        slot: Slot,
+        addr: &NodeAddr,
+        node: N,
+        lifecycle: &Lifecycle,
+    ) {
+        let Some(mut kept) = self.0.stripes.own().try_lock() else {
+            return;
+        };
+        let gone = (kept.version != current.version()).then(|| kept.renew(current));
+        let Kept {
+            topology, nodes, ..
+        } = &mut *kept;
+        let primary = topology.as_ref().and_then(|map| map.primary_index(slot));
+        if let Some((index, primary)) = primary
+            && primary == addr
+            && nodes[index].is_none()
+        {
+            nodes[index] = Some(node);
+            drop(kept);
+            self.let_go_in_time(lifecycle);
+        }
+        drop(gone);
+    }
+
+    fn let_go_in_time(&self, lifecycle: &Lifecycle) {
+        let shared = &self.0;
+        shared.letting_go.ensure(lifecycle, || {
+            let_go(Arc::downgrade(shared), Arc::clone(&shared.filled))
+        });
+        shared.filled.notify_one();
+    }
+}
+
+impl<N> Kept<N> {
+    /// Begins anew with the topology that is current, and hands over what was kept.
+    #[cold]
+    fn renew(&mut self, current: &Current) -> Self {
+        // In this order: a topology that is installed in between is not missed.
+        let version = current.version();
+        let topology = current.load_full();
+        let shards = topology.as_ref().map_or(0, |map| map.shards().len());
+        let new = Self {
+            topology,
+            version,
+            nodes: std::iter::repeat_with(|| None).take(shards).collect(),
+        };
+        std::mem::replace(self, new)
+    }
+}
+
+impl<N> Default for Kept<N> {
+    fn default() -> Self {
+        Self {
+            topology: None,
+            version: 0,
+            nodes: Vec::new(),
+        }
+    }
+}
+
+/// Lets go of everything a while after something was kept.
+async fn let_go<N>(near: Weak<Shared<N>>, filled: Arc<Notify>) {
+    loop {
+        filled.notified().await;
+        sleep(TERM).await;
+        let Some(near) = near.upgrade() else { return };
+        for stripe in near.stripes.iter() {
+            let gone = std::mem::take(&mut *stripe.lock());
+            drop(gone);
+        }
+    }
+}
