@@ -1,6 +1,5 @@
 //! A request of the application, as a future.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +9,7 @@ use tower::{BoxError, Service};
 
 use super::Cluster;
 use super::waiting::Waiting;
-use crate::command::{Command, CommandInfo};
+use crate::command::{Command, Name};
 use crate::error::Error;
 use crate::value::{FromValue, Value};
 
@@ -36,7 +35,7 @@ impl<'a, S: Service<Command>, T> Reply<'a, S, T> {
     /// For a command that must not be sent.
     pub(super) fn refused(cluster: &'a Cluster<S>, error: Error) -> Self {
         let state = State::Refused { error: Some(error) };
-        let name = Name::Unknown;
+        let name = None;
         Self {
             exchange: Exchange {
                 cluster,
@@ -66,36 +65,10 @@ where
             },
             Err(error) => error,
         };
-        Poll::Ready(Err(exchange.project().name.take().tell(error)))
-    }
-}
-
-/// A command's name, kept for the error message without a clone of the command.
-enum Name {
-    Known(&'static CommandInfo),
-    Other(Cow<'static, str>),
-    /// Nothing was sent yet.
-    Unknown,
-}
-
-impl Name {
-    fn of(command: &Command) -> Self {
-        match command.info() {
-            Some(info) => Self::Known(info),
-            None => Self::Other(command.name()),
-        }
-    }
-
-    fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::Unknown)
-    }
-
-    fn tell(self, error: Error) -> Error {
-        match self {
-            Self::Known(info) => error.with_command(info.name()),
-            Self::Other(name) => error.with_command(name),
-            Self::Unknown => error,
-        }
+        Poll::Ready(Err(match exchange.project().name {
+            Some(name) => error.with_command(name.to_text()),
+            None => error,
+        }))
     }
 }
 
@@ -112,7 +85,8 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub(super) struct Exchange<'a, S: Service<Command>> {
         cluster: &'a Cluster<S>,
-        name: Name,
+        // For the error message; none before it is sent.
+        name: Option<Name>,
         #[pin]
         state: State<S, S::Future>,
     }
@@ -139,7 +113,7 @@ impl<'a, S: Service<Command>> Exchange<'a, S> {
         // not be copied.
         Self {
             cluster,
-            name: Name::Unknown,
+            name: None,
             state: State::Unsent {
                 command: Some(command),
             },
@@ -164,7 +138,7 @@ where
                         .take()
                         .expect("polled after it was ready, or had panicked");
                     command.claim_batch();
-                    *this.name = Name::of(&command);
+                    *this.name = Some(Name::of(&command));
                     let cluster = *this.cluster;
                     let mut kept = cluster.kept.try_lock();
                     // Taken out while it is called: one that panics, fails or is not ready is not put back.

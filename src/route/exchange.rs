@@ -62,15 +62,28 @@ pin_project! {
     enum State<C: MakeNode> {
         /// Needs a make-service.
         Idle,
-        /// Waits for the make-service to be ready.
-        Starting { nodes: C },
-        /// Waits for the node's service, which may mean dialling.
-        Making { #[pin] making: C::Making, waiting: Option<Waiting> },
-        /// Waits for the node's service to be ready: a bound on its load may be reached, or it does not answer.
-        Readying { node: C::Node, waiting: Option<Waiting> },
+        /// Needs the node's service. In a box: that is rare, and what it takes is larger than a reply that is waited for.
+        Unsent { unsent: Box<Unsent<C>> },
         /// Waits for the reply. From here on the command may have been written.
         Calling { #[pin] reply: <C::Node as Service<Command>>::Future },
     }
+}
+
+impl<C: MakeNode> State<C> {
+    fn unsent(unsent: Unsent<C>) -> Self {
+        let unsent = Box::new(unsent);
+        Self::Unsent { unsent }
+    }
+}
+
+enum Unsent<C: MakeNode> {
+    /// Waits for the make-service to be ready.
+    Starting(C),
+    /// Waits for the node's service, which may mean dialling.
+    Making(Pin<Box<C::Making>>, Option<Waiting>),
+    /// Waits for the node's service to be ready: a bound on its load may be reached, or it does not answer. `None` while it
+    /// is asked.
+    Readying(Option<C::Node>, Option<Waiting>),
 }
 
 impl<C: MakeNode> Exchange<C> {
@@ -86,51 +99,39 @@ impl<C: MakeNode> Exchange<C> {
 
     /// An exchange with this node.
     pub(super) fn with(addr: NodeAddr, command: Command) -> Self {
-        Self {
-            addr: Some(addr),
-            ..Self::new(command)
-        }
+        Self::in_state(addr, command, State::Idle)
     }
 
     /// As [`with`](Exchange::with), begun on a make-service that its owner goes on to use.
     pub(super) fn begun(addr: NodeAddr, command: Command, nodes: &mut C) -> Self {
         // Nobody has to be woken: whatever is not ready now is asked again by the first poll.
         let mut cx = Context::from_waker(Waker::noop());
-        let state = match nodes.poll_make_ready(&mut cx) {
-            Poll::Ready(Ok(())) => State::Making {
-                making: nodes.make_node(addr.clone()),
-                waiting: None,
-            },
+        let unsent = match nodes.poll_make_ready(&mut cx) {
+            Poll::Ready(Ok(())) => Unsent::Making(Box::pin(nodes.make_node(addr.clone())), None),
             Poll::Pending => {
                 // The one that was asked, since it may hold a place in a queue.
                 let other = nodes.clone();
-                State::Starting {
-                    nodes: std::mem::replace(nodes, other),
-                }
+                Unsent::Starting(std::mem::replace(nodes, other))
             }
             // Finished. A clone will say why.
             Poll::Ready(Err(_)) => {
                 *nodes = nodes.clone();
-                State::Idle
+                return Self::with(addr, command);
             }
         };
-        Self {
-            command,
-            addr: Some(addr),
-            remakes: 0,
-            state,
-        }
+        Self::in_state(addr, command, State::unsent(unsent))
     }
 
     /// An exchange for which the node's service was found.
     pub(super) fn resumed(addr: NodeAddr, command: Command, begun: Begun<C::Node>) -> Self {
         let state = match begun {
             Begun::Sent(reply) => State::Calling { reply },
-            Begun::NotReady(node) => State::Readying {
-                node,
-                waiting: None,
-            },
+            Begun::NotReady(node) => State::unsent(Unsent::Readying(Some(node), None)),
         };
+        Self::in_state(addr, command, state)
+    }
+
+    fn in_state(addr: NodeAddr, command: Command, state: State<C>) -> Self {
         Self {
             command,
             addr: Some(addr),
@@ -164,10 +165,11 @@ impl<C: MakeNode> Exchange<C> {
 
     /// True while there is no service for the node, so that a failure or a delay is one of reaching it.
     pub(super) fn is_connecting(&self) -> bool {
-        matches!(
-            self.state,
-            State::Idle | State::Starting { .. } | State::Making { .. }
-        )
+        match &self.state {
+            State::Idle => true,
+            State::Unsent { unsent } => !matches!(**unsent, Unsent::Readying(..)),
+            State::Calling { .. } => false,
+        }
     }
 
     /// The error of an exchange that ends before the reply because of `event`, such as "the deadline passed".
@@ -203,67 +205,23 @@ impl<C: MakeNode> Exchange<C> {
             // An error that ends the exchange unless the command belongs elsewhere, and whether it may begin anew.
             let (error, is_finished) = match this.state.as_mut().project() {
                 StateProj::Idle => {
-                    let nodes = sender.nodes();
-                    this.state.set(State::Starting { nodes });
+                    let starting = Unsent::Starting(sender.nodes());
+                    this.state.set(State::unsent(starting));
                     continue;
                 }
-                StateProj::Starting { nodes } => {
-                    if let Err(error) = ready!(nodes.poll_make_ready(cx)) {
-                        return Poll::Ready(Some(Err(not_sent(error))));
-                    }
-                    let addr = this.addr.clone().expect("polled with a node to go to");
-                    let making = nodes.make_node(addr);
-                    let waiting = None;
-                    this.state.set(State::Making { making, waiting });
-                    continue;
-                }
-                StateProj::Making { making, waiting } => match making.poll(cx) {
-                    // Nearly always it is ready at once, and need not be moved to where it can be waited for.
-                    Poll::Ready(Ok(mut node)) => match node.poll_ready(cx) {
-                        Poll::Ready(Ok(())) => {
-                            let reply = node.call(this.command.clone());
-                            if let Some(addr) = this.addr {
-                                sender.keep(addr, node);
-                            }
+                StateProj::Unsent { unsent } => {
+                    match ready!(unsent.poll(cx, sender, this.command, this.addr)) {
+                        Step::Sent(reply) => {
                             this.state.set(State::Calling { reply });
                             continue;
                         }
-                        Poll::Ready(Err(error)) => (not_sent(error), true),
-                        Poll::Pending => {
-                            let mut waiting = waiting.take();
-                            let has_moved = wait(&mut waiting, cx, sender, this.command, this.addr);
-                            this.state.set(State::Readying { node, waiting });
-                            if !has_moved {
-                                return Poll::Pending;
-                            }
+                        Step::Moved => {
                             this.state.set(State::Idle);
                             return Poll::Ready(None);
                         }
-                    },
-                    Poll::Ready(Err(error)) => (not_sent(error), false),
-                    Poll::Pending => {
-                        if !wait(waiting, cx, sender, this.command, this.addr) {
-                            return Poll::Pending;
-                        }
-                        this.state.set(State::Idle);
-                        return Poll::Ready(None);
+                        Step::Failed { error, is_finished } => (error, is_finished),
                     }
-                },
-                StateProj::Readying { node, waiting } => match node.poll_ready(cx) {
-                    Poll::Ready(Ok(())) => {
-                        let reply = node.call(this.command.clone());
-                        this.state.set(State::Calling { reply });
-                        continue;
-                    }
-                    Poll::Ready(Err(error)) => (not_sent(error), true),
-                    Poll::Pending => {
-                        if !wait(waiting, cx, sender, this.command, this.addr) {
-                            return Poll::Pending;
-                        }
-                        this.state.set(State::Idle);
-                        return Poll::Ready(None);
-                    }
-                },
+                }
                 StateProj::Calling { reply } => match ready!(reply.poll(cx)) {
                     Ok(reply) => return Poll::Ready(Some(Ok(reply))),
                     Err(error) => {
@@ -292,13 +250,80 @@ impl<C: MakeNode> Exchange<C> {
     }
 }
 
+/// What became of a command that was not sent.
+enum Step<C: MakeNode> {
+    Sent(<C::Node as Service<Command>>::Future),
+    /// It belongs to another node.
+    Moved,
+    /// What was to take it cannot; if that is the node's service, another one may be made.
+    Failed {
+        error: Error,
+        is_finished: bool,
+    },
+}
+
+impl<C: MakeNode> Unsent<C> {
+    #[inline(never)]
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        sender: &impl Sender<C>,
+        command: &Command,
+        addr: &Option<NodeAddr>,
+    ) -> Poll<Step<C>> {
+        let addr = addr.as_ref().expect("polled with a node to go to");
+        let failed = |error: BoxError, is_finished| {
+            let error = not_sent(error);
+            Poll::Ready(Step::Failed { error, is_finished })
+        };
+        loop {
+            let waiting = match self {
+                Self::Starting(nodes) => {
+                    if let Err(error) = ready!(nodes.poll_make_ready(cx)) {
+                        return failed(error.into(), false);
+                    }
+                    *self = Self::Making(Box::pin(nodes.make_node(addr.clone())), None);
+                    continue;
+                }
+                Self::Making(making, waiting) => match making.as_mut().poll(cx) {
+                    Poll::Ready(Ok(node)) => {
+                        *self = Self::Readying(Some(node), waiting.take());
+                        continue;
+                    }
+                    Poll::Ready(Err(error)) => return failed(error.into(), false),
+                    Poll::Pending => waiting,
+                },
+                Self::Readying(node, waiting) => {
+                    let mut ready = node.take().expect("polled after it was sent");
+                    match ready.poll_ready(cx) {
+                        Poll::Ready(Ok(())) => {
+                            let reply = ready.call(command.clone());
+                            sender.keep(addr, ready);
+                            return Poll::Ready(Step::Sent(reply));
+                        }
+                        Poll::Ready(Err(error)) => return failed(error.into(), true),
+                        Poll::Pending => {
+                            *node = Some(ready);
+                            waiting
+                        }
+                    }
+                }
+            };
+            return match wait(waiting, cx, sender, command, addr) {
+                true => Poll::Ready(Step::Moved),
+                false => Poll::Pending,
+            };
+        }
+    }
+}
+
 /// Waits to be woken when the map changes. True if the command belongs elsewhere already.
 fn wait<C: MakeNode>(
     waiting: &mut Option<Waiting>,
     cx: &Context<'_>,
     sender: &impl Sender<C>,
     command: &Command,
-    addr: &Option<NodeAddr>,
+    addr: &NodeAddr,
 ) -> bool {
     let Some(waiters) = sender.waiters() else {
         return false;
@@ -308,10 +333,14 @@ fn wait<C: MakeNode>(
         None => *waiting = Some(Waiting::new(waiters, cx)),
     }
     // Asked after that, so that no change is missed.
-    has_moved(sender, command, addr)
+    !command.is_asking() && sender.has_moved(command, addr)
 }
 
-fn has_moved<C: MakeNode>(sender: &impl Sender<C>, command: &Command, addr: &Option<NodeAddr>) -> bool {
+fn has_moved<C: MakeNode>(
+    sender: &impl Sender<C>,
+    command: &Command,
+    addr: &Option<NodeAddr>,
+) -> bool {
     // `ASK` says where to go once, whatever the map says.
     let from = addr.as_ref().filter(|_| !command.is_asking());
     from.is_some_and(|from| sender.has_moved(command, from))

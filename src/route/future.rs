@@ -117,10 +117,9 @@ impl<C: MakeNode> ResponseFuture<C> {
     pub(super) fn new(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
         let mut slot = None;
         let (exchange, state) = match set_out(handle, &command, &mut slot) {
-            Ok(Step::Begun(addr, begun)) => (
-                Exchange::resumed(addr, command, begun),
-                State::Exchanging,
-            ),
+            Ok(Step::Begun(addr, begun)) => {
+                (Exchange::resumed(addr, command, begun), State::Exchanging)
+            }
             Ok(Step::Exchange(addr)) => (Exchange::begun(addr, command, nodes), State::Exchanging),
             Ok(Step::Other(state)) => (Exchange::new(command), state),
             Err(error) => {

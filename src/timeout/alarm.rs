@@ -3,7 +3,8 @@
 //! tokio's `Sleep` is exact to the millisecond and takes the runtime's timer lock twice per request. A timeout
 //! need not be exact, and nearly none ever fires. So the requests of one layer note deadline and waker in a list,
 //! and a task, the *ticker*, looks through the list at every tick. Setting an alarm and taking it back is a short
-//! lock on a list that few threads share, without an allocation once the list has grown.
+//! lock, without an allocation once the list has grown. One list is enough: a request that waits for nothing but a reply
+//! sets none, see [`wakeup`](crate::wakeup).
 //!
 //! ```text
 //!            set                 tick past the deadline
@@ -18,7 +19,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -26,9 +27,6 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::metrics::Counters;
-
-/// How many lists there are. Threads share them in turn.
-const LISTS: usize = 16;
 
 /// One request's alarm. Dropped, it is taken back.
 #[derive(Debug)]
@@ -42,13 +40,9 @@ enum State {
     New,
     /// Somebody else will wake the request.
     Left,
-    Set(Place),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    list: usize,
-    slot: usize,
+    Set {
+        slot: usize,
+    },
 }
 
 impl Alarm {
@@ -81,15 +75,12 @@ impl Alarm {
     pub(super) fn poll_rung(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         match self.state {
             State::New | State::Left => {
-                let list = LIST_OF_THREAD.with(|list| *list);
-                let slot = self.alarms.lists[list]
-                    .0
-                    .lock()
-                    .set(deadline, cx.waker().clone());
-                self.state = State::Set(Place { list, slot });
+                let waker = cx.waker().clone();
+                let slot = self.alarms.list.lock().set(deadline, waker);
+                self.state = State::Set { slot };
             }
-            State::Set(Place { list, slot }) => {
-                let mut list = self.alarms.lists[list].0.lock();
+            State::Set { slot } => {
+                let mut list = self.alarms.list.lock();
                 let Slot::Set { waker, .. } = &mut list.slots[slot] else {
                     return Poll::Ready(());
                 };
@@ -108,18 +99,12 @@ impl Alarm {
 impl Drop for Alarm {
     #[inline]
     fn drop(&mut self) {
-        if let State::Set(Place { list, slot }) = self.state {
+        if let State::Set { slot } = self.state {
             // A waker is dropped without the lock: it may be the last thing that holds its task.
-            let cleared = self.alarms.lists[list].0.lock().clear(slot);
+            let cleared = self.alarms.list.lock().clear(slot);
             drop(cleared);
         }
     }
-}
-
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static LIST_OF_THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed) % LISTS;
 }
 
 /// The alarms of one layer, and where it counts what they ring for.
@@ -128,13 +113,8 @@ pub(super) struct Alarms {
     counters: Counters,
     tick: Duration,
     is_ticking: AtomicBool,
-    lists: [List; LISTS],
+    list: Mutex<Slots>,
 }
-
-/// On cache lines of its own, since each is mostly used by one thread.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct List(Mutex<Slots>);
 
 #[derive(Debug, Default)]
 struct Slots {
@@ -159,13 +139,13 @@ impl Alarms {
             counters,
             tick: (timeout / 20).clamp(Duration::from_millis(1), Duration::from_millis(10)),
             is_ticking: AtomicBool::new(false),
-            lists: Default::default(),
+            list: Mutex::default(),
         }
     }
 
     #[inline]
     fn ensure_ticking(this: &Arc<Self>) {
-        // Relaxed: the lists' locks order this against the ticker's last look, see `stop`.
+        // Relaxed: the list's lock orders this against the ticker's last look, see `stop`.
         if !this.is_ticking.load(Ordering::Relaxed) {
             Self::start_ticking(this);
         }
@@ -184,30 +164,25 @@ impl Alarms {
 
     /// Rings what is due. False if there are no alarms.
     fn ring(&self, now: Instant) -> bool {
-        let mut is_used = false;
-        let mut due = Vec::new();
-        for list in &self.lists {
-            let mut list = list.0.lock();
-            is_used |= list.used > 0;
-            list.take_due(now, &mut due);
-            drop(list);
-            due.drain(..).for_each(Waker::wake);
-        }
+        let mut list = self.list.lock();
+        let is_used = list.used > 0;
+        let due = list.take_due(now);
+        drop(list);
+        due.into_iter().for_each(Waker::wake);
         is_used
     }
 
     /// True if the ticker may end.
     fn stop(&self) -> bool {
         self.is_ticking.store(false, Ordering::Relaxed);
-        // Whoever sets an alarm does so under the lock of a list and looks at `is_ticking` after it. Either this
-        // look comes after that and finds the alarm, or that look comes after this and finds the ticker gone.
-        let is_used = self.lists.iter().any(|list| {
-            let mut list = list.0.lock();
-            if list.used == 0 {
-                *list = Slots::default();
-            }
-            list.used > 0
-        });
+        // Whoever sets an alarm does so under the list's lock and looks at `is_ticking` after it. Either this look
+        // comes after that and finds the alarm, or that look comes after this and finds the ticker gone.
+        let mut list = self.list.lock();
+        let is_used = list.used > 0;
+        if !is_used {
+            *list = Slots::default();
+        }
+        drop(list);
         !is_used || self.is_ticking.swap(true, Ordering::Relaxed)
     }
 }
@@ -239,7 +214,8 @@ impl Slots {
         mem::replace(&mut self.slots[index], Slot::Free { next })
     }
 
-    fn take_due(&mut self, now: Instant, due: &mut Vec<Waker>) {
+    fn take_due(&mut self, now: Instant) -> Vec<Waker> {
+        let mut due = Vec::new();
         for slot in &mut self.slots {
             if let Slot::Set { deadline, .. } = slot
                 && *deadline <= now
@@ -248,6 +224,7 @@ impl Slots {
                 due.push(waker);
             }
         }
+        due
     }
 
     fn wakers(&self) -> impl Iterator<Item = Waker> {
@@ -280,10 +257,8 @@ impl Drop for Ticker {
             return;
         }
         self.alarms.is_ticking.store(false, Ordering::Relaxed);
-        for list in &self.alarms.lists {
-            let left: Vec<_> = list.0.lock().wakers().collect();
-            left.into_iter().for_each(Waker::wake);
-        }
+        let left: Vec<_> = self.alarms.list.lock().wakers().collect();
+        left.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The future of [`Timeout`](super::Timeout).
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 use tower::BoxError;
 
 use super::alarm::Alarm;
+use crate::command::Name;
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::wakeup;
 
@@ -38,11 +38,11 @@ pin_project! {
 pub(super) struct Limit {
     called_at: Instant,
     deadline: Instant,
-    command: Cow<'static, str>,
+    command: Name,
 }
 
 impl Limit {
-    pub(super) fn new(called_at: Instant, deadline: Instant, command: Cow<'static, str>) -> Self {
+    pub(super) fn new(called_at: Instant, deadline: Instant, command: Name) -> Self {
         Self {
             called_at,
             deadline,
@@ -57,7 +57,7 @@ impl Limit {
         let message = format!("no answer within {} ms", allowed.as_millis());
         Error::new(ErrorKind::Timeout, message)
             .with_delivery(Delivery::Unknown)
-            .with_command(self.command.clone())
+            .with_command(self.command.to_text())
     }
 
     /// The error when the deadline had passed before the inner service was called.
@@ -67,7 +67,7 @@ impl Limit {
             "the deadline had passed before the command could be sent",
         )
         .with_delivery(Delivery::NotSent)
-        .with_command(self.command.clone())
+        .with_command(self.command.to_text())
     }
 }
 

@@ -56,7 +56,7 @@ use tower::{BoxError, Service};
 use self::alarm::{Alarm, Alarms};
 use self::future::{Limit, ResponseFuture};
 pub use self::layer::TimeoutLayer;
-use crate::command::{BlockTime, Command};
+use crate::command::{BlockTime, Command, Name};
 use crate::metrics::Counters;
 
 /// Gives each request a deadline; see the [module docs](self).
@@ -137,18 +137,18 @@ where
             return ResponseFuture::unlimited(self.inner.call(command), self.alarm());
         };
         if deadline <= now {
-            let limit = Limit::new(start, deadline, command.name());
+            let limit = Limit::new(start, deadline, Name::of(&command));
             return ResponseFuture::expired(limit, self.alarm());
         }
         command.set_deadline(deadline);
         let Some(info) = command.info() else {
-            let limit = Limit::new(start, deadline, command.name());
+            let limit = Limit::new(start, deadline, Name::of(&command));
             return ResponseFuture::limited(self.inner.call(command), limit, self.alarm());
         };
         // The inner call comes first: with nothing at hand that would have to be dropped should it panic, the compiler
         // builds its response where it belongs.
         let response = self.inner.call(command);
-        let limit = Limit::new(start, deadline, info.name().into());
+        let limit = Limit::new(start, deadline, Name::Known(info));
         ResponseFuture::limited(response, limit, self.alarm())
     }
 }

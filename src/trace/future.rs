@@ -18,14 +18,13 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        // Disabled once the request has ended.
-        span: Span,
+        // None if there is none, or once the request has ended. In a box: mostly there is none.
+        span: Option<Box<Span>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
-            let span = this.project().span;
-            if !span.is_disabled() {
+            if let Some(span) = this.project().span {
                 span::cancel(span);
             }
         }
@@ -34,7 +33,12 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     pub(super) fn new(inner: F, span: Span) -> Self {
+        let span = (!span.is_disabled()).then(|| Box::new(span));
         Self { inner, span }
+    }
+
+    pub(super) fn untraced(inner: F) -> Self {
+        Self { inner, span: None }
     }
 }
 
@@ -48,15 +52,15 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.span.is_disabled() {
+        let Some(span) = this.span else {
             return this.inner.poll(cx).map_err(Into::into);
-        }
+        };
         let result = {
-            let _entered = this.span.enter();
+            let _entered = span.enter();
             ready!(this.inner.poll(cx)).map_err(Into::into)
         };
-        span::close(this.span, &result);
-        *this.span = Span::none();
+        span::close(span, &result);
+        *this.span = None;
         Poll::Ready(result)
     }
 }

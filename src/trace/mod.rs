@@ -47,7 +47,6 @@ mod tests;
 use std::task::{Context, Poll};
 
 use tower::{BoxError, Service};
-use tracing::Span;
 
 use self::future::ResponseFuture;
 pub use self::layer::TraceLayer;
@@ -100,7 +99,7 @@ where
     #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         if !span::is_enabled() {
-            return ResponseFuture::new(self.inner.call(command), Span::none());
+            return ResponseFuture::untraced(self.inner.call(command));
         }
         let span = span::open(&command);
         let inner = {
