@@ -164,6 +164,13 @@ impl Args {
         }
     }
 
+    /// All of them as they are encoded, if they are in one piece.
+    #[inline]
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        let (bytes, shared) = self.parts();
+        shared.is_empty().then_some(bytes)
+    }
+
     /// How many bytes [`segments`](Args::segments) are.
     #[inline]
     pub(super) fn encoded_len(&self) -> usize {

@@ -24,6 +24,17 @@ impl Command {
         self.extras.is_none() && self.info.is_some_and(CommandInfo::is_plain)
     }
 
+    /// How a plain command is written, in two parts, if it has few arguments and none is large.
+    #[inline]
+    pub(crate) fn plain_encoding(&self) -> Option<([u8; 4], &[u8])> {
+        let count = u8::try_from(self.arg_count())
+            .ok()
+            .filter(|count| *count < 10)?;
+        let is_alone = self.is_plain() && !self.is_asking();
+        let args = self.args.whole().filter(|_| is_alone)?;
+        Some(([b'*', b'0' + count, b'\r', b'\n'], args))
+    }
+
     /// The slot of a plain command that has its key and as many arguments as it takes: there is nothing wrong with it.
     #[inline]
     pub(super) fn plain_slot(&self) -> Option<Slot> {

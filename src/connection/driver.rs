@@ -21,13 +21,14 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::deadlines::Deadlines;
 use super::fence::Fence;
-use super::queue::{Entry, Queue, Taken};
+use super::queue::{Queue, Taken};
 use super::read_buffer::ReadBuffer;
 use super::reply::Promise;
 use super::silence::Silence;
 use super::suspicion::{ProbePace, Prober, Suspicion};
 use super::trickle::Trickle;
 use super::unit::{Lost, Unit};
+use super::waiting::Waiting;
 use super::write_buffer::WriteBuffer;
 use crate::cache::task::AbortOnDrop;
 use crate::error::{Delivery, Error, ErrorKind};
@@ -38,7 +39,7 @@ pub(super) struct Driver<IO> {
     io: IO,
     queue: Arc<Queue>,
     /// Taken from the queue, not yet encoded.
-    taken: VecDeque<Entry>,
+    taken: Waiting,
     write_buffer: WriteBuffer,
     /// Encoded, not yet answered, in the order of their replies.
     in_flight: VecDeque<InFlight>,
@@ -118,7 +119,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         Self {
             io,
             queue,
-            taken: VecDeque::new(),
+            taken: Waiting::default(),
             write_buffer: WriteBuffer::default(),
             in_flight: VecDeque::new(),
             has_unread: !unread.is_empty(),
@@ -220,7 +221,8 @@ impl<IO> Driver<IO> {
                 Due::Unit(unit) => unit.fail(&lost),
             }
         }
-        for Entry { promise, .. } in self.taken.drain(..).chain(pending) {
+        let taken = std::mem::take(&mut self.taken);
+        for promise in taken.into_promises().chain(pending.into_promises()) {
             promise.fulfil(Err(lost.not_sent.clone()));
         }
     }

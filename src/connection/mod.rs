@@ -108,6 +108,7 @@ mod timer;
 mod transaction;
 mod trickle;
 mod unit;
+mod waiting;
 mod write_buffer;
 
 use std::fmt;

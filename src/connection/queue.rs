@@ -1,6 +1,5 @@
 //! What the handles and the driver of a connection share: the commands not yet taken, and the bounds.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
@@ -10,17 +9,10 @@ use tokio::sync::Notify;
 
 use super::config::Config;
 use super::reply::{self, Promise, Reply};
+use super::waiting::Waiting;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
-
-/// A command on its way to the driver.
-pub(super) struct Entry {
-    pub(super) command: Command,
-    pub(super) promise: Promise,
-    /// What it counts for in bytes.
-    pub(super) bytes: usize,
-}
 
 /// The queue in front of the driver.
 pub(super) struct Queue {
@@ -53,7 +45,7 @@ pub(super) enum State {
 struct AtomicState(AtomicU8);
 
 struct Inner {
-    pending: VecDeque<Entry>,
+    pending: Waiting,
     /// `AUTH`, on its way to the server ahead of everything. It counts for nothing.
     credentials: Option<(Command, Promise)>,
     /// Commands queued or written and not yet answered.
@@ -116,7 +108,7 @@ impl Queue {
             state: AtomicState(AtomicU8::new(State::Open as u8)),
             room: Arc::new(Notify::new()),
             inner: Apart(Mutex::new(Inner {
-                pending: VecDeque::new(),
+                pending: Waiting::default(),
                 credentials: None,
                 in_flight: 0,
                 bytes: 0,
@@ -161,11 +153,7 @@ impl Queue {
         if !self.has_room(&inner) {
             inner.exceed(self.max_in_flight)?;
         }
-        inner.pending.push_back(Entry {
-            command,
-            promise,
-            bytes,
-        });
+        inner.pending.push(command, promise, bytes);
         inner.in_flight += commands;
         inner.bytes += bytes;
         if !self.has_room(&inner) && !inner.is_suspect {
@@ -207,7 +195,7 @@ impl Queue {
     /// Moves all commands to `batch`, which is empty. Leaves the driver's waker where there are none.
     pub(super) fn take(
         &self,
-        batch: &mut VecDeque<Entry>,
+        batch: &mut Waiting,
         driver: &Waker,
         admits_credentials: bool,
     ) -> Taken {
@@ -216,6 +204,7 @@ impl Queue {
             return Taken::Credentials;
         }
         if !inner.pending.is_empty() {
+            batch.clear();
             std::mem::swap(&mut inner.pending, batch);
             return Taken::Some;
         }
@@ -268,10 +257,7 @@ impl Queue {
     /// Looks at the commands that were not taken, under the lock.
     pub(super) fn for_each(&self, mut look: impl FnMut(&Promise)) {
         let inner = self.inner.0.lock();
-        inner
-            .pending
-            .iter()
-            .for_each(|Entry { promise, .. }| look(promise));
+        inner.pending.promises().for_each(&mut look);
     }
 
     fn has_room(&self, inner: &Inner) -> bool {
@@ -295,13 +281,13 @@ impl Queue {
     }
 
     /// Takes no more commands, for this reason. Those not taken are handed back; what is in flight is answered.
-    pub(super) fn retire(&self, error: Error) -> VecDeque<Entry> {
+    pub(super) fn retire(&self, error: Error) -> Waiting {
         self.inner.0.lock().draining = true;
         self.close(error)
     }
 
     /// Ends the connection: whoever asks from now on gets `error`. Commands not taken are handed back.
-    pub(super) fn close(&self, error: Error) -> VecDeque<Entry> {
+    pub(super) fn close(&self, error: Error) -> Waiting {
         let mut inner = self.inner.0.lock();
         let pending = std::mem::take(&mut inner.pending);
         inner.closed.get_or_insert(error);

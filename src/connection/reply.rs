@@ -132,8 +132,14 @@ impl Promise {
         matches!(*self.shared().state.lock(), State::Abandoned)
     }
 
-    /// By when the caller wants the reply; `None` if it is not waited for any more, or for ever.
+    /// By when the caller wanted the reply.
+    #[inline]
     pub(super) fn deadline(&self) -> Option<Instant> {
+        self.shared().deadline
+    }
+
+    /// The same if the caller still wants it.
+    pub(super) fn wanted_by(&self) -> Option<Instant> {
         let is_wanted = matches!(
             *self.shared().state.lock(),
             State::Waiting { .. } | State::Gathering(_)

@@ -71,6 +71,13 @@ impl WriteBuffer {
         self.tail.put_slice(PING);
     }
 
+    /// Adds a command that is encoded.
+    #[inline]
+    pub(super) fn put(&mut self, encoded: &[u8]) {
+        self.tail.put_slice(encoded);
+        self.is_large |= self.tail.len() > KEPT;
+    }
+
     /// Encodes a command without any `ASKING`.
     pub(super) fn encode_alone(&mut self, command: &Command) {
         match u8::try_from(command.arg_count()) {

@@ -5,7 +5,6 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::Instant;
 
 use super::{Driver, Due, InFlight};
-use crate::connection::queue::Entry;
 use crate::connection::reply::Promise;
 
 impl<IO> Driver<IO> {
@@ -29,7 +28,7 @@ impl<IO> Driver<IO> {
         let mut overdue = Vec::new();
         let mut look = |promise: &Promise| {
             commands += 1;
-            let Some(deadline) = promise.deadline() else {
+            let Some(deadline) = promise.wanted_by() else {
                 return;
             };
             if deadline <= now {
@@ -44,9 +43,7 @@ impl<IO> Driver<IO> {
                 Due::Unit(unit) => look(unit.promise()),
             }
         }
-        self.taken
-            .iter()
-            .for_each(|Entry { promise, .. }| look(promise));
+        self.taken.promises().for_each(&mut look);
         self.queue.for_each(look);
         self.deadlines.looked(now, commands, first);
         // Outside of the queue's lock.

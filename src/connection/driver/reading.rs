@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Driver, Due, InFlight, lost};
-use crate::connection::queue::Entry;
 use crate::connection::unit::{Progress, Unit};
 use crate::error::{Error, ErrorKind};
 use crate::value::{ServerError, Value};
@@ -135,7 +134,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         )
         .with_node(self.queue.addr().clone());
         let pending = self.queue.retire(error.clone());
-        for Entry { promise, .. } in self.taken.drain(..).chain(pending) {
+        let taken = std::mem::take(&mut self.taken);
+        for promise in taken.into_promises().chain(pending.into_promises()) {
             promise.fulfil(Err(error.clone()));
         }
     }

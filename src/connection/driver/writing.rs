@@ -10,9 +10,10 @@ use tokio::time::Instant;
 use super::{Driver, Due, InFlight};
 use crate::command::{BlockTime, Command};
 use crate::connection::future;
-use crate::connection::queue::{self, Entry, Taken};
+use crate::connection::queue::{self, Taken};
 use crate::connection::reply::Promise;
 use crate::connection::unit::Unit;
+use crate::connection::waiting::{Content, Entry};
 use crate::error::Delivery;
 
 /// No more commands are encoded while this many bytes wait for the socket: those that are not can still be
@@ -44,7 +45,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 self.has_waited = true;
                 break Taken::Some;
             }
-            let Some(entry) = self.taken.pop_front() else {
+            let Some(entry) = self.taken.pop() else {
                 let admits_credentials = self.fence.admits_credentials();
                 match (self.queue).take(&mut self.taken, cx.waker(), admits_credentials) {
                     Taken::Some => continue,
@@ -59,30 +60,43 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
             };
             let Entry {
-                command,
+                content,
                 promise,
                 bytes,
             } = entry;
-            if late.is_some_and(|now| command.deadline().is_some_and(|deadline| deadline <= now)) {
+            let command = content.command();
+            let commands = command.map_or(1, queue::weight);
+            let deadline = promise.deadline();
+            if late.is_some_and(|now| deadline.is_some_and(|deadline| deadline <= now)) {
                 let error = future::expired(Delivery::NotSent);
                 promise.fulfil(Err(error.with_node(self.queue.addr().clone())));
-                skipped.0 += queue::weight(&command);
+                skipped.0 += commands;
                 skipped.1 += bytes;
                 continue;
             }
-            let is_wanted = match command.batch() {
+            let is_wanted = match command.and_then(Command::batch) {
                 Some(batch) if !batch.is_transaction() => promise.take_to_gather(batch),
                 _ => promise.take(),
             };
             if !is_wanted {
-                skipped.0 += queue::weight(&command);
+                skipped.0 += commands;
                 skipped.1 += bytes;
                 continue;
             }
-            self.deadlines.note(command.deadline());
+            self.deadlines.note(deadline);
             let start = self.encoded;
             let before = self.write_buffer.len();
-            let due = self.encode(&command, promise);
+            let due = match content {
+                Content::Encoded(range) => {
+                    self.write_buffer.put(self.taken.encoded(range));
+                    Due::One {
+                        promise,
+                        may_be_silent: false,
+                        blocks: false,
+                    }
+                }
+                Content::Command(command) => self.encode(&command, promise),
+            };
             self.encoded += (self.write_buffer.len() - before) as u64;
             self.in_flight.push_back(InFlight { due, start, bytes });
         };
