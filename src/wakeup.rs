@@ -40,3 +40,53 @@ pub(crate) fn heed<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<Instan
     }
     (polled, promised)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn pending_with(promised: Option<Instant>) -> Poll<()> {
+        if let Some(at) = promised {
+            promise(at);
+        }
+        Poll::Pending
+    }
+
+    #[test]
+    fn a_promise_is_told_to_all_who_are_around() {
+        let at = Instant::now();
+        let (_, outer) = heed(|| {
+            let (polled, inner) = heed(|| pending_with(Some(at)));
+            assert_eq!(inner, Some(at));
+            polled
+        });
+        assert_eq!(outer, Some(at));
+    }
+
+    #[test]
+    fn a_promise_holds_for_one_poll() {
+        let at = Instant::now();
+        assert_eq!(heed(|| pending_with(Some(at))).1, Some(at));
+        assert_eq!(heed(|| pending_with(None)).1, None);
+    }
+
+    #[test]
+    fn who_is_polled_beside_the_one_that_promised_has_no_part_in_it() {
+        let first = Instant::now();
+        let second = first + Duration::from_secs(1);
+        let (_, outer) = heed(|| {
+            assert_eq!(heed(|| pending_with(Some(first))).1, Some(first));
+            assert_eq!(heed(|| pending_with(None)).1, None);
+            pending_with(None)
+        });
+        assert_eq!(outer, Some(first), "it still holds for who is around both");
+        let (_, outer) = heed(|| {
+            let _ = pending_with(Some(second));
+            withdraw();
+            pending_with(None)
+        });
+        assert_eq!(outer, None);
+    }
+}

@@ -126,3 +126,87 @@ impl Waiting {
         self.slots.into_iter().map(|slot| slot.promise)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::cmd;
+    use crate::connection::reply;
+
+    fn push(waiting: &mut Waiting, command: Command) {
+        let bytes = command.encoded_len();
+        waiting.push(command, reply::pair(None).0, bytes);
+    }
+
+    /// What is popped: the bytes, or a command's name.
+    fn pop(waiting: &mut Waiting) -> Option<String> {
+        let entry = waiting.pop()?;
+        Some(match entry.content {
+            Content::Encoded(range) => String::from_utf8_lossy(waiting.encoded(range)).into_owned(),
+            Content::Command(command) => command.name().into_owned(),
+        })
+    }
+
+    #[test]
+    fn commands_come_out_in_order_in_either_form() {
+        let mut waiting = Waiting::default();
+        for round in 0..2 {
+            push(&mut waiting, cmd("GET").arg("a"));
+            push(&mut waiting, cmd("SET").arg("a").arg(vec![b'x'; SMALL]));
+            push(&mut waiting, cmd("GET").arg("b"));
+            assert_eq!(
+                pop(&mut waiting).as_deref(),
+                Some("*2\r\n$3\r\nGET\r\n$1\r\na\r\n")
+            );
+            push(&mut waiting, cmd("GET").arg("c"));
+            assert_eq!(pop(&mut waiting).as_deref(), Some("SET"));
+            assert_eq!(
+                pop(&mut waiting).as_deref(),
+                Some("*2\r\n$3\r\nGET\r\n$1\r\nb\r\n")
+            );
+            assert_eq!(
+                pop(&mut waiting).as_deref(),
+                Some("*2\r\n$3\r\nGET\r\n$1\r\nc\r\n")
+            );
+            assert_eq!(pop(&mut waiting), None, "round {round}");
+            waiting.clear();
+        }
+    }
+
+    #[test]
+    fn what_there_is_to_know_about_stays_a_command() {
+        let mut asking = cmd("GET").arg("k");
+        asking.set_asking(true);
+        let many = (0..10).fold(cmd("HSET").arg("k"), |many, i| many.arg(i));
+        for command in [
+            asking,
+            many,
+            cmd("GET")
+                .arg("k")
+                .timeout(std::time::Duration::from_secs(1)),
+            cmd("PING"),
+            cmd("BLPOP").arg("k").arg(1),
+            cmd("UNKNOWN.COMMAND").arg("k"),
+            Command::pipeline([cmd("GET").arg("k")]),
+        ] {
+            let mut waiting = Waiting::default();
+            push(&mut waiting, command);
+            let entry = waiting.pop().expect("one");
+            assert!(entry.content.command().is_some());
+        }
+    }
+
+    #[test]
+    fn much_memory_is_given_up() {
+        let mut waiting = Waiting::default();
+        for _ in 0..2 * KEPT / SMALL {
+            push(
+                &mut waiting,
+                cmd("SET").arg("k").arg(vec![b'x'; SMALL - 50]),
+            );
+        }
+        while waiting.pop().is_some() {}
+        waiting.clear();
+        assert!(waiting.encoded.capacity() <= KEPT);
+    }
+}

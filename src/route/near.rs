@@ -29,7 +29,7 @@ use crate::stripe::Striped;
 use crate::topology::Topology;
 
 /// For how long a service is kept at most. What counts as idle was not asked for in a second or more.
-const TERM: Duration = Duration::from_millis(500);
+pub(super) const TERM: Duration = Duration::from_millis(500);
 
 pub(super) struct Near<N>(Arc<Shared<N>>);
 

@@ -203,3 +203,87 @@ fn time_spent_blocking_is_not_part_of_the_timeout() {
     );
     assert_eq!(and_block_time(TIMEOUT, BlockTime::Forever), None);
 }
+
+/// Pending; each poll promises to be woken at the deadline, or does not.
+fn promising(
+    promises: &'static [bool],
+) -> (
+    Timeout<
+        impl Service<
+            Command,
+            Response = Value,
+            Error = BoxError,
+            Future: Future<Output = Result<Value, BoxError>>,
+        >,
+    >,
+    Counters,
+) {
+    let counters = Counters::new();
+    let inner = service_fn(|command: Command| {
+        let deadline = command.deadline().expect("a deadline");
+        let mut promises = promises.iter();
+        std::future::poll_fn(move |_| {
+            if *promises.next().expect("no more polls") {
+                crate::wakeup::promise(deadline);
+            }
+            std::task::Poll::Pending
+        })
+    });
+    let layer = TimeoutLayer::new(TIMEOUT).counters(counters.clone());
+    (layer.layer(inner), counters)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_alarm_is_set_for_who_is_woken_anyway() {
+    let (mut service, _) = promising(&[true, true]);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    assert_pending!(response.poll());
+    sleep(2 * TIMEOUT).await;
+    assert!(!response.is_woken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_is_set_once_nobody_promises_any_more() {
+    let (mut service, counters) = promising(&[true, false, false, false]);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    assert_pending!(response.poll());
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    assert!(response.is_woken());
+    assert_ready_err!(response.poll());
+    assert_eq!(counters.snapshot().timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_waiting_past_the_deadline_is_ended_whatever_was_promised() {
+    let (mut service, counters) = promising(&[true, true, true]);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    sleep(TIMEOUT).await;
+    let error = Error::from(assert_ready_err!(response.poll()));
+    assert!(error.is_timeout());
+    assert_eq!(counters.snapshot().timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_timeouts_one_sets_an_alarm() {
+    let (inner, mut handle) = mock::pair::<Command, Value>();
+    let [inner_counters, outer_counters] = [(); 2].map(|()| Counters::new());
+    let inner = TimeoutLayer::new(TIMEOUT)
+        .counters(inner_counters)
+        .layer(inner);
+    let mut outer = TimeoutLayer::new(2 * TIMEOUT)
+        .counters(outer_counters.clone())
+        .layer(inner);
+    handle.allow(1);
+    let mut ready = task::spawn(());
+    assert_ready_ok!(ready.enter(|cx, _| outer.poll_ready(cx)));
+    let mut response = task::spawn(outer.call(get()));
+    let (_, promised) = crate::wakeup::heed(|| response.poll());
+    assert_eq!(promised, Some(Instant::now() + TIMEOUT), "the inner one's");
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    assert!(response.is_woken());
+    assert_ready_err!(response.poll());
+    assert_eq!(outer_counters.snapshot().timeouts, 1);
+}

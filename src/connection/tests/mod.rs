@@ -12,6 +12,7 @@ use crate::cmd;
 use crate::error::{Delivery, ErrorKind};
 use crate::resp::Limits;
 
+mod deadlines;
 mod hostile;
 mod ping;
 #[cfg(feature = "testing")]

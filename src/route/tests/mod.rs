@@ -7,6 +7,7 @@ mod discovery;
 mod doubt;
 mod failures;
 mod moving;
+mod near;
 mod redirects;
 mod refresh;
 mod script;
