@@ -149,7 +149,7 @@ impl RouteLayer {
         self
     }
 
-    /// Counts in these counters.
+    /// Counts in these counters, also as cache hits the requests whose node's service is at hand.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.config.counters = counters;

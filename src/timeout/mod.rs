@@ -2,7 +2,7 @@
 //!
 //! One deadline covers everything a request may wait for below this layer: queueing, connecting, redirects,
 //! retries and their backoff. It is written into the [`Command`], so that whatever waits below gives up by then
-//! and can say precisely what it was waiting for; and it is kept by a timer here, so that it also holds over
+//! and can say precisely what it was waiting for; and it is kept here too, so that it also holds over
 //! layers that know nothing of it.
 //!
 //! The time allowed is the layer's timeout, changed by the command:
@@ -18,8 +18,10 @@
 //! A request whose deadline has passed before it comes here is not passed on at all, so a timeout of zero
 //! refuses every request.
 //!
-//! There is no timer per request, so the deadline is kept a little late: by up to a twentieth of the layer's timeout,
-//! clamped to 1 to 10 ms. That holds also for a timeout of the command's own.
+//! There is no timer per request. A request that waits for a reply on a [`Connection`](crate::connection::Connection) is
+//! woken by that, which looks at the deadlines of all its commands with one timer; for others, this layer looks at all of
+//! them now and then. So the deadline is kept a little late: mostly by 1 or 2 ms, and by up to 10 ms where very many requests
+//! wait or the layer has to look itself.
 //!
 //! Use [`tower::timeout::TimeoutLayer`] instead for services that do not take a [`Command`], such as the act of
 //! connecting.

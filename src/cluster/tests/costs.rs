@@ -13,6 +13,6 @@ async fn a_request_is_as_small_as_the_front_page_says() -> Result<(), Error> {
     assert_eq!(size_of::<Command>(), 112);
     assert!(size_of::<StackFuture>() <= 440);
     let cluster: Cluster = Cluster::builder(["redis://127.0.0.1:1"]).build()?;
-    assert!(size_of_val(&cluster.send(cmd("GET").arg("k"))) <= 640);
+    assert!(size_of_val(&cluster.send(cmd("GET").arg("k"))) <= 560);
     Ok(())
 }
