@@ -76,8 +76,9 @@
 //! let cluster = Cluster::new(stack).with_lifecycle(&life).with_counters(counters);
 //! ```
 //!
-//! A handle over a stack by hand clones it for each request, unless told to [keep](Cluster::with_kept_stack) a clone, as the
-//! builder's handles do.
+//! A handle over a stack by hand clones it for each request, unless told to [keep](Cluster::with_kept_stack) a clone, and a
+//! route by hand has a service made for each, unless told to [keep](RouteLayer::keep_services) them. The builder's do, where
+//! the application's layers allow it.
 //!
 //! | seam | the service there | sees | good for |
 //! |---|---|---|---|

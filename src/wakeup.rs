@@ -5,40 +5,69 @@
 //! so here while it is polled, and a [`Timeout`](crate::timeout::Timeout) around it that finds its own deadline seen
 //! to sets no timer.
 //!
-//! What is said holds for one poll. Whatever else makes a request wait says nothing, so that in doubt there is a timer.
+//! What is said holds for one poll of one task. Whatever else makes a request wait says nothing, so that in doubt there is
+//! a timer.
 
 use std::cell::Cell;
-use std::task::Poll;
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 use tokio::time::Instant;
 
 thread_local! {
-    /// When the task that is being polled will be woken at the latest.
-    static PROMISED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static PROMISED: Cell<Option<Promised>> = const { Cell::new(None) };
 }
 
-/// The task that is being polled will be polled again at `at`, or soon after.
+/// Who will be woken, and when at the latest.
+#[derive(Clone, Copy)]
+struct Promised {
+    at: Instant,
+    waker: (*const (), &'static RawWakerVTable),
+}
+
+/// Whoever is polled with `cx` will be woken at `at`, or soon after.
 #[inline]
-pub(crate) fn promise(at: Instant) {
-    PROMISED.set(Some(at));
+pub(crate) fn promise(at: Instant, cx: &Context<'_>) {
+    let waker = identity(cx.waker());
+    PROMISED.set(Some(Promised { at, waker }));
 }
 
-/// What was promised may not hold any more, as a future has ended before it was ready.
+/// What was promised does not hold any more: the future that did is ready, or has ended.
 #[inline]
 pub(crate) fn withdraw() {
     PROMISED.set(None);
 }
 
-/// Polls something; with it, when it will be polled again at the latest, if that was promised.
+/// Polls something with `cx`, and says when that will be polled again at the latest, if it was promised.
 #[inline]
-pub(crate) fn heed<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<Instant>) {
+pub(crate) fn heed<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> (Poll<T>, Option<Instant>) {
     let outside = PROMISED.take();
-    let polled = poll();
-    let promised = PROMISED.get();
-    if promised.is_none() {
-        PROMISED.set(outside);
-    }
-    (polled, promised)
+    let polled = poll(cx);
+    let promised = match PROMISED.get() {
+        // One that is ready promises nothing, and may have ended what did.
+        _ if polled.is_ready() => {
+            PROMISED.set(None);
+            None
+        }
+        None => {
+            PROMISED.set(outside);
+            None
+        }
+        promised => promised,
+    };
+    // Whom else it wakes, such as a task that the future was moved to, is not known here.
+    let promised = promised.filter(|promised| is_of(cx.waker(), promised.waker));
+    (polled, promised.map(|promised| promised.at))
+}
+
+fn identity(waker: &Waker) -> (*const (), &'static RawWakerVTable) {
+    (waker.data(), waker.vtable())
+}
+
+fn is_of(waker: &Waker, (data, vtable): (*const (), &'static RawWakerVTable)) -> bool {
+    waker.data() == data && std::ptr::eq(waker.vtable(), vtable)
 }
 
 #[cfg(test)]
@@ -47,46 +76,86 @@ mod tests {
 
     use super::*;
 
-    fn pending_with(promised: Option<Instant>) -> Poll<()> {
+    fn pending(promised: Option<Instant>, cx: &Context<'_>) -> Poll<()> {
         if let Some(at) = promised {
-            promise(at);
+            promise(at, cx);
         }
         Poll::Pending
+    }
+
+    fn with_cx<T>(f: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let mut task = tokio_test::task::spawn(());
+        task.enter(|cx, _| f(cx))
     }
 
     #[test]
     fn a_promise_is_told_to_all_who_are_around() {
         let at = Instant::now();
-        let (_, outer) = heed(|| {
-            let (polled, inner) = heed(|| pending_with(Some(at)));
-            assert_eq!(inner, Some(at));
-            polled
+        with_cx(|cx| {
+            let (_, outer) = heed(cx, |cx| {
+                let (polled, inner) = heed(cx, |cx| pending(Some(at), cx));
+                assert_eq!(inner, Some(at));
+                polled
+            });
+            assert_eq!(outer, Some(at));
         });
-        assert_eq!(outer, Some(at));
     }
 
     #[test]
     fn a_promise_holds_for_one_poll() {
         let at = Instant::now();
-        assert_eq!(heed(|| pending_with(Some(at))).1, Some(at));
-        assert_eq!(heed(|| pending_with(None)).1, None);
+        with_cx(|cx| {
+            assert_eq!(heed(cx, |cx| pending(Some(at), cx)).1, Some(at));
+            assert_eq!(heed(cx, |cx| pending(None, cx)).1, None);
+        });
+    }
+
+    #[test]
+    fn a_promise_to_another_waker_does_not_count() {
+        let at = Instant::now();
+        with_cx(|cx| {
+            let (_, promised) = heed(cx, |_| {
+                pending(Some(at), &Context::from_waker(Waker::noop()))
+            });
+            assert_eq!(promised, None);
+        });
+    }
+
+    #[test]
+    fn one_that_is_ready_leaves_no_promise() {
+        let at = Instant::now();
+        with_cx(|cx| {
+            let (_, promised) = heed(cx, |cx| {
+                let (polled, promised) = heed(cx, |cx| {
+                    promise(at, cx);
+                    Poll::Ready(())
+                });
+                assert!(polled.is_ready());
+                assert_eq!(promised, None);
+                Poll::<()>::Pending
+            });
+            assert_eq!(promised, None);
+        });
     }
 
     #[test]
     fn who_is_polled_beside_the_one_that_promised_has_no_part_in_it() {
         let first = Instant::now();
         let second = first + Duration::from_secs(1);
-        let (_, outer) = heed(|| {
-            assert_eq!(heed(|| pending_with(Some(first))).1, Some(first));
-            assert_eq!(heed(|| pending_with(None)).1, None);
-            pending_with(None)
+        with_cx(|cx| {
+            let (_, outer) = heed(cx, |cx| {
+                let beside = heed(cx, |cx| pending(Some(first), cx)).1;
+                assert_eq!(beside, Some(first));
+                assert_eq!(heed(cx, |cx| pending(None, cx)).1, None);
+                pending(None, cx)
+            });
+            assert_eq!(outer, Some(first), "it still holds for who is around both");
+            let (_, outer) = heed(cx, |cx| {
+                let _ = pending(Some(second), cx);
+                withdraw();
+                pending(None, cx)
+            });
+            assert_eq!(outer, None);
         });
-        assert_eq!(outer, Some(first), "it still holds for who is around both");
-        let (_, outer) = heed(|| {
-            let _ = pending_with(Some(second));
-            withdraw();
-            pending_with(None)
-        });
-        assert_eq!(outer, None);
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// The layers that the aim of 150 ns is about have no more below them than this.
 fn cached() -> Route<ConnectionCache<Connect>> {
-    let route = RouteLayer::from_addrs(mock::addrs());
+    let route = RouteLayer::from_addrs(mock::addrs()).keep_services();
     let cache = ConnectionCacheLayer::new().retain_only(route.nodes());
     ServiceBuilder::new()
         .layer(route)

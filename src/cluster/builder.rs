@@ -99,6 +99,7 @@ struct Settings {
     dial_limit: DialLimitLayer,
     addr_map: AddrMap,
     keeps_stack: bool,
+    keeps_services: bool,
 }
 
 impl ClusterBuilder {
@@ -122,6 +123,7 @@ impl ClusterBuilder {
                 dial_limit: DialLimitLayer::new(),
                 addr_map: AddrMap::default(),
                 keeps_stack: true,
+                keeps_services: true,
             },
             attempt: Identity::new(),
             node: Identity::new(),
@@ -329,7 +331,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
         }
     }
 
-    fn add_node_layer<L>(self, layer: L) -> ClusterBuilder<A, Stack<L, N>, C> {
+    fn add_node_layer<L>(mut self, layer: L) -> ClusterBuilder<A, Stack<L, N>, C> {
+        self.settings.keeps_services = false;
         ClusterBuilder {
             settings: self.settings,
             attempt: self.attempt,
@@ -409,6 +412,7 @@ where
             dial_limit,
             addr_map,
             keeps_stack,
+            keeps_services,
         } = self.settings;
         if max_in_flight == 0 {
             return Err(Error::new(
@@ -446,6 +450,11 @@ where
             .with_addr_map(addr_map)
             .counters(counters.clone())
             .lifecycle(&lifecycle);
+        let route = match keeps_services {
+            // None of our own holds a place for a command that it does not pass on.
+            true => route.keep_services(),
+            false => route,
+        };
         // A primary that comes back should not be slept through, and one that does not should not take all places.
         let mut retry = retry.hurry_on(route.changes()).counters(counters.clone());
         if !retry.bounds_waiting() {

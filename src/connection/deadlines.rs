@@ -22,6 +22,8 @@ const LONGEST: Duration = Duration::from_millis(10);
 #[derive(Default)]
 pub(super) struct Deadlines {
     first: Option<Instant>,
+    /// No look before that: the last one took its time.
+    not_before: Option<Instant>,
     timer: Timer,
 }
 
@@ -30,6 +32,9 @@ impl Deadlines {
     #[inline]
     pub(super) fn note(&mut self, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
+        let deadline = self
+            .not_before
+            .map_or(deadline, |start| start.max(deadline));
         if self.first.is_none_or(|first| deadline < first) {
             self.first = Some(deadline);
         }
@@ -47,8 +52,15 @@ impl Deadlines {
             return Poll::Pending;
         };
         self.timer.advance(first);
-        ready!(self.timer.poll_fired(cx));
-        Poll::Ready(Instant::now())
+        loop {
+            ready!(self.timer.poll_fired(cx));
+            let now = Instant::now();
+            if now >= first {
+                return Poll::Ready(now);
+            }
+            // It has fired for one that was looked at.
+            self.timer.set(first);
+        }
     }
 
     /// Notes that all commands were looked at, so many, and the first deadline of those left. One that has passed
@@ -56,10 +68,8 @@ impl Deadlines {
     pub(super) fn looked(&mut self, now: Instant, commands: usize, first: Option<Instant>) {
         let commands = u32::try_from(commands).unwrap_or(u32::MAX);
         let pause = PER_COMMAND.saturating_mul(commands);
-        let next = now.checked_add(pause.clamp(SHORTEST, LONGEST));
-        self.first = first.max(next.filter(|_| first.is_some()));
-        if let Some(first) = self.first {
-            self.timer.set(first);
-        }
+        self.not_before = now.checked_add(pause.clamp(SHORTEST, LONGEST));
+        self.first = None;
+        self.note(first);
     }
 }

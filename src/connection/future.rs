@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::reply::Reply;
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::value::Value;
+use crate::wakeup;
 
 /// The response future of a [`Connection`](super::Connection).
 ///
@@ -59,23 +60,28 @@ impl Future for ResponseFuture {
             State::Empty => Poll::Ready(Ok(Value::Array(Vec::new()))),
             State::Waiting { reply, has_polled } => {
                 if let Poll::Ready(result) = Pin::new(&mut *reply).poll(cx) {
+                    wakeup::withdraw();
                     return Poll::Ready(result);
                 }
+                let Some(deadline) = reply.deadline() else {
+                    return Poll::Pending;
+                };
                 // A request is polled again without a reply mostly because its deadline has passed, and the
                 // clock is not worth a look before.
                 let is_first = !std::mem::replace(has_polled, true);
-                match reply.deadline() {
-                    Some(deadline) if !is_first && Instant::now() >= deadline => {
-                        let (delivery, gathered) = reply.abandon();
-                        let error = expired(delivery);
-                        if let Some(gathered) = gathered {
-                            // All was taken for writing: what is not written yet will be.
-                            gathered.record(|| error.clone());
-                        }
-                        Poll::Ready(Err(error))
-                    }
-                    _ => Poll::Pending,
+                if is_first || Instant::now() < deadline {
+                    // The driver sees to it.
+                    wakeup::promise(deadline, cx);
+                    return Poll::Pending;
                 }
+                wakeup::withdraw();
+                let (delivery, gathered) = reply.abandon();
+                let error = expired(delivery);
+                if let Some(gathered) = gathered {
+                    // All was taken for writing: what is not written yet will be.
+                    gathered.record(|| error.clone());
+                }
+                Poll::Ready(Err(error))
             }
         }
     }

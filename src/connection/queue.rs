@@ -199,12 +199,12 @@ impl Queue {
         driver: &Waker,
         admits_credentials: bool,
     ) -> Taken {
+        batch.clear();
         let mut inner = self.inner.0.lock();
         if inner.credentials.is_some() && admits_credentials && !inner.draining {
             return Taken::Credentials;
         }
         if !inner.pending.is_empty() {
-            batch.clear();
             std::mem::swap(&mut inner.pending, batch);
             return Taken::Some;
         }

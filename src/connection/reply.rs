@@ -276,9 +276,6 @@ impl Future for Reply {
                 return Poll::Ready(state.into_result());
             }
         }
-        if let Some(deadline) = shared.deadline {
-            wakeup::promise(deadline);
-        }
         drop(state);
         self.0 = Some(shared);
         Poll::Pending

@@ -104,9 +104,9 @@ impl<C: MakeNode> Sender<C> for Single<'_, C> {
 
 /// The first step of a command.
 enum Step<C: MakeNode> {
-    /// To a node.
     /// The service of the command's node was at hand.
     Begun(NodeAddr, Begun<C::Node>),
+    /// To a node.
     Exchange(NodeAddr),
     Other(State<C>),
 }
@@ -321,9 +321,8 @@ fn set_out<C: MakeNode>(
         }
     };
     if let Some(slot) = *slot
-        && let Some((addr, begun)) = handle.near().begin(shared.current(), slot, command)
+        && let Some((addr, begun)) = handle.begin(slot, command)
     {
-        shared.config().counters.cache_hits().increment();
         return Ok(Step::Begun(addr, begun));
     }
     if let Some(addr) = shared.current().locate(*slot) {

@@ -149,7 +149,21 @@ impl RouteLayer {
         self
     }
 
-    /// Counts in these counters, also as cache hits the requests whose node's service is at hand.
+    /// Keeps the service that was made for a primary, for the requests that follow: for half a second, until the topology
+    /// changes, or until it is not ready. Otherwise each request has one made. With a cache below, that takes as many
+    /// instructions as to send the command, and twice as many atomic ones.
+    ///
+    /// Wrong where a service reserves in `poll_ready`, as tower's `ConcurrencyLimit` does, below a layer that may answer a
+    /// command without passing it on, as a [`Breaker`](crate::BreakerLayer), [lanes](crate::ExclusiveLaneLayer) for blocking
+    /// commands or `LoadShed` do: the service would hold on to its place for as long. What a
+    /// [builder](crate::Cluster::builder) makes without [node layers](crate::ClusterBuilder::node_layer) is kept already.
+    #[must_use]
+    pub fn keep_services(mut self) -> Self {
+        self.config.keeps_services = true;
+        self
+    }
+
+    /// Counts in these counters, also as cache hits the requests for which a [kept](Self::keep_services) service was used.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.config.counters = counters;

@@ -11,10 +11,10 @@
 //! | `READONLY`, `CLUSTERDOWN`, `MASTERDOWN`, `UNBLOCKED` by a node that lost its role | a refresh is triggered, and the reply is passed on for the retry layer to judge |
 //! | any other | it is passed on, errors (`TRYAGAIN`, `LOADING`, ...) included |
 //!
-//! A service that was made for a primary is used again by the requests that follow, in place: for half a second, until the
-//! topology changes, or until it is not ready, whatever comes first. It is then dropped, and made anew for the next
-//! request, so a make-service that keeps its services, such as a [`ConnectionCache`](crate::cache::ConnectionCache), still
-//! sees which of them are in use.
+//! With [`RouteLayer::keep_services`] a service that was made for a primary is used again by the requests that follow, in
+//! place: for half a second, until the topology changes, or until it is not ready, whatever comes first. It is then dropped,
+//! and made anew for the next request, so that a [`ConnectionCache`](crate::cache::ConnectionCache) still sees which of its
+//! connections are in use.
 //!
 //! Commands without keys go to a primary chosen at random. Commands with keys never do: if no node is known for
 //! their slot, they wait for one refresh and then fail.

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tower::Service;
@@ -76,7 +77,8 @@ impl<N: Service<Command>> Near<N> {
         let mut kept = self.0.stripes.own().try_lock()?;
         if kept.version != current.version() {
             let gone = kept.renew(current);
-            drop((kept, gone));
+            drop(kept);
+            drop(gone);
             return None;
         }
         let Kept {
@@ -93,8 +95,12 @@ impl<N: Service<Command>> Near<N> {
                 Some((addr.clone(), Begun::Sent(reply)))
             }
             Poll::Pending => Some((addr.clone(), Begun::NotReady(node))),
-            // It is finished, and the next one is asked for.
-            Poll::Ready(Err(_)) => None,
+            // It is finished, and the next one is asked for. Dropped without the lock, as all that is not ours.
+            Poll::Ready(Err(_)) => {
+                drop(kept);
+                drop(node);
+                None
+            }
         }
     }
 }
@@ -109,6 +115,10 @@ impl<N: Send + 'static> Near<N> {
         node: N,
         lifecycle: &Lifecycle,
     ) {
+        // Nobody would let go of it.
+        if Handle::try_current().is_err() {
+            return;
+        }
         let Some(mut kept) = self.0.stripes.own().try_lock() else {
             return;
         };
@@ -124,6 +134,9 @@ impl<N: Send + 'static> Near<N> {
             nodes[index] = Some(node);
             drop(kept);
             self.let_go_in_time(lifecycle);
+        } else {
+            drop(kept);
+            drop(node);
         }
         drop(gone);
     }
@@ -131,7 +144,8 @@ impl<N: Send + 'static> Near<N> {
     fn let_go_in_time(&self, lifecycle: &Lifecycle) {
         let shared = &self.0;
         shared.letting_go.ensure(lifecycle, || {
-            let_go(Arc::downgrade(shared), Arc::clone(&shared.filled))
+            let own = LettingGo(Arc::downgrade(shared));
+            own.run(Arc::clone(&shared.filled))
         });
         shared.filled.notify_one();
     }
@@ -164,15 +178,33 @@ impl<N> Default for Kept<N> {
     }
 }
 
-/// Lets go of everything a while after something was kept.
-async fn let_go<N>(near: Weak<Shared<N>>, filled: Arc<Notify>) {
-    loop {
-        filled.notified().await;
-        sleep(TERM).await;
-        let Some(near) = near.upgrade() else { return };
-        for stripe in near.stripes.iter() {
+impl<N> Shared<N> {
+    fn let_go(&self) {
+        for stripe in self.stripes.iter() {
             let gone = std::mem::take(&mut *stripe.lock());
             drop(gone);
+        }
+    }
+}
+
+/// Lets go of everything a while after something was kept, and when its runtime ends.
+struct LettingGo<N>(Weak<Shared<N>>);
+
+impl<N> LettingGo<N> {
+    async fn run(self, filled: Arc<Notify>) {
+        loop {
+            filled.notified().await;
+            sleep(TERM).await;
+            let Some(near) = self.0.upgrade() else { return };
+            near.let_go();
+        }
+    }
+}
+
+impl<N> Drop for LettingGo<N> {
+    fn drop(&mut self) {
+        if let Some(near) = self.0.upgrade() {
+            near.let_go();
         }
     }
 }

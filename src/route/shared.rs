@@ -14,11 +14,11 @@ use super::config::Config;
 use super::current::Current;
 use super::doubts::{Doubts, Evidence};
 use super::make::MakeNode;
-use super::near::Near;
+use super::near::{Begun, Near};
 use super::refresh;
 use super::replies::{DISCOVERING, REFRESHING};
 use crate::addr::NodeAddr;
-use crate::command::Slot;
+use crate::command::{Command, Slot};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::shut_down;
 use crate::topology::{Redirect, RedirectKind};
@@ -173,16 +173,17 @@ pub(super) struct Handle<C: MakeNode> {
     task: Mutex<Option<AbortHandle>>,
     /// Locked only to be cloned: it need not be `Sync`. What is here is never driven to readiness.
     nodes: Mutex<C>,
-    near: Near<C::Node>,
+    /// None if services are not to be kept.
+    near: Option<Near<C::Node>>,
 }
 
 impl<C: MakeNode> Handle<C> {
     pub(super) fn new(nodes: C, config: Config) -> Self {
         Self {
+            near: config.keeps_services.then(Near::new),
             shared: Arc::new(Shared::new(config)),
             task: Mutex::new(None),
             nodes: Mutex::new(nodes),
-            near: Near::new(),
         }
     }
 
@@ -190,18 +191,31 @@ impl<C: MakeNode> Handle<C> {
         &self.shared
     }
 
-    /// True if the nodes were asked for the topology lately. The time allowed is about that between two refreshes, so
-    /// that to ask again means hardly a wait but that for the answer.
-    pub(super) fn near(&self) -> &Near<C::Node> {
-        &self.near
+    /// Sends a command to the primary of its slot, if that one's service is at hand.
+    #[inline]
+    pub(super) fn begin(
+        &self,
+        slot: Slot,
+        command: &Command,
+    ) -> Option<(NodeAddr, Begun<C::Node>)> {
+        let near = self.near.as_ref()?;
+        let begun = near.begin(&self.shared.current, slot, command)?;
+        if let (_, Begun::Sent(_)) = begun {
+            self.shared.config.counters.cache_hits().increment();
+        }
+        Some(begun)
     }
 
     /// Keeps the service of a node, after it was used for this slot.
     pub(super) fn keep(&self, slot: Slot, addr: &NodeAddr, node: C::Node) {
-        let lifecycle = &self.shared.config.lifecycle;
-        (self.near).keep(&self.shared.current, slot, addr, node, lifecycle);
+        if let Some(near) = &self.near {
+            let lifecycle = &self.shared.config.lifecycle;
+            near.keep(&self.shared.current, slot, addr, node, lifecycle);
+        }
     }
 
+    /// True if the nodes were asked for the topology lately. The time allowed is about that between two refreshes, so
+    /// that to ask again means hardly a wait but that for the answer.
     pub(super) fn is_confirmed(&self) -> bool {
         let recent = self.shared.config.min_refresh_interval.saturating_mul(2);
         let confirmed = self.shared.progress.borrow().confirmed;

@@ -114,7 +114,7 @@ where
         };
         let mut is_expired = false;
         loop {
-            let (polled, promised) = wakeup::heed(|| inner.as_mut().poll(cx));
+            let (polled, promised) = wakeup::heed(cx, |cx| inner.as_mut().poll(cx));
             if let Poll::Ready(result) = polled {
                 return Poll::Ready(result.map_err(|error| {
                     let error = error.into();
@@ -136,7 +136,7 @@ where
                     return Poll::Pending;
                 }
             } else if this.alarm.poll_rung(limit.deadline, cx).is_pending() {
-                wakeup::promise(limit.deadline);
+                wakeup::promise(limit.deadline, cx);
                 return Poll::Pending;
             }
             // Whatever waits below knows better than we do what became of the command, and tells when it is

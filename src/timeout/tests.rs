@@ -222,9 +222,9 @@ fn promising(
     let inner = service_fn(|command: Command| {
         let deadline = command.deadline().expect("a deadline");
         let mut promises = promises.iter();
-        std::future::poll_fn(move |_| {
+        std::future::poll_fn(move |cx| {
             if *promises.next().expect("no more polls") {
-                crate::wakeup::promise(deadline);
+                crate::wakeup::promise(deadline, cx);
             }
             std::task::Poll::Pending
         })
@@ -280,7 +280,8 @@ async fn of_two_timeouts_one_sets_an_alarm() {
     let mut ready = task::spawn(());
     assert_ready_ok!(ready.enter(|cx, _| outer.poll_ready(cx)));
     let mut response = task::spawn(outer.call(get()));
-    let (_, promised) = crate::wakeup::heed(|| response.poll());
+    let (_, promised) =
+        response.enter(|cx, response| crate::wakeup::heed(cx, |cx| response.poll(cx)));
     assert_eq!(promised, Some(Instant::now() + TIMEOUT), "the inner one's");
     sleep(TIMEOUT + Duration::from_millis(10)).await;
     assert!(response.is_woken());

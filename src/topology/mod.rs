@@ -204,7 +204,6 @@ impl Topology {
         self.nodes().map(|node| node.addr().clone()).collect()
     }
 
-    /// True if this is the address of a primary.
     /// The primary of a slot, and the index of its shard.
     #[inline]
     pub(crate) fn primary_index(&self, slot: Slot) -> Option<(usize, &NodeAddr)> {
@@ -212,6 +211,7 @@ impl Topology {
         Some((index, self.shards.get(index)?.primary().addr()))
     }
 
+    /// True if this is the address of a primary.
     pub(crate) fn is_primary(&self, addr: &NodeAddr) -> bool {
         self.primaries().any(|primary| primary == addr)
     }

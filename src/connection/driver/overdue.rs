@@ -13,10 +13,13 @@ impl<IO> Driver<IO> {
     /// Called last in each poll, so that it is known what has been taken from the queue.
     #[inline]
     pub(super) fn see_to_deadlines(&mut self, cx: &mut Context<'_>) {
-        if self.has_waited {
-            self.deadlines.note_unseen();
-        }
-        while let Poll::Ready(now) = self.deadlines.poll_passed(cx) {
+        loop {
+            if self.has_waited {
+                self.deadlines.note_unseen();
+            }
+            let Poll::Ready(now) = self.deadlines.poll_passed(cx) else {
+                return;
+            };
             self.wake_overdue(now);
         }
     }

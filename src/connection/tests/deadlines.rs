@@ -1,6 +1,9 @@
 //! Who waits for a reply past the deadline of the command: woken by the connection, wherever the command is.
 
+use futures_util::FutureExt;
+
 use super::*;
+use crate::wakeup;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -74,9 +77,12 @@ async fn a_caller_is_woken_while_a_full_socket_holds_its_command_up() {
     // More than is encoded at once, none of which goes out.
     let large = cmd("SET").arg("k").arg(vec![b'x'; 1 << 20]);
     let _large = task::spawn(connection.call(large));
-    settle().await;
-    let mut call = call(&mut connection, "k", 100 * MS);
-    expect_end(&mut call, 100 * MS, Delivery::NotSent).await;
+    // Also long after that, when the driver has nothing to do.
+    for wait in [0, 50] {
+        tokio::time::sleep(wait * MS).await;
+        let mut call = call(&mut connection, "k", 100 * MS);
+        expect_end(&mut call, 100 * MS, Delivery::NotSent).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,13 +142,16 @@ async fn a_reply_that_is_waited_for_promises_a_wake_up_at_the_deadline() {
     let deadline = Instant::now() + 100 * MS;
     command.set_deadline(deadline);
     let mut call = task::spawn(connection.call(command));
-    let (_, promised) = crate::wakeup::heed(|| call.poll());
+    let promised = call.enter(|cx, call| wakeup::heed(cx, |cx| call.poll(cx)).1);
     assert_eq!(promised, Some(deadline));
-    // Dropped in the same poll, it wakes nobody.
-    let (_, promised) = crate::wakeup::heed(|| {
-        let polled = call.poll();
-        drop(call);
-        polled
+    // Dropped in the same poll, or ready, it wakes nobody.
+    let mut call = call.into_inner();
+    task::spawn(()).enter(|cx, _| {
+        let promised = wakeup::heed(cx, |cx| {
+            let polled = call.poll_unpin(cx);
+            drop(call);
+            polled
+        });
+        assert_eq!(promised.1, None);
     });
-    assert_eq!(promised, None);
 }

@@ -203,7 +203,7 @@ impl Script {
 
     /// A route with the node at port 1 for a seed.
     pub(super) fn route(&self) -> Cluster {
-        self.layer(RouteLayer::from_addrs([addr(1)]))
+        self.layer(RouteLayer::from_addrs([addr(1)]).keep_services())
     }
 
     /// As [`route`](Script::route), with its topology discovered.
