@@ -52,7 +52,7 @@ type Routed = Route<Spread<ExclusiveLanes<Timeout<Connect>>>>;
 
 /// What the builder makes, with nodes that answer at once.
 fn stack() -> RequestStack<Routed> {
-    let route = RouteLayer::from_addrs(mock::addrs());
+    let route = RouteLayer::from_addrs(mock::addrs()).keep_services();
     let cache = ConnectionCacheLayer::new().retain_only(route.nodes());
     let route = ServiceBuilder::new()
         .layer(route)

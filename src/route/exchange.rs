@@ -63,7 +63,7 @@ pin_project! {
         /// Needs a make-service.
         Idle,
         /// Needs the node's service. In a box: that is rare, and what it takes is larger than a reply that is waited for.
-        Unsent { unsent: Box<Unsent<C>> },
+        Unsent { unsent: Pin<Box<Unsent<C>>> },
         /// Waits for the reply. From here on the command may have been written.
         Calling { #[pin] reply: <C::Node as Service<Command>>::Future },
     }
@@ -71,19 +71,22 @@ pin_project! {
 
 impl<C: MakeNode> State<C> {
     fn unsent(unsent: Unsent<C>) -> Self {
-        let unsent = Box::new(unsent);
+        let unsent = Box::pin(unsent);
         Self::Unsent { unsent }
     }
 }
 
-enum Unsent<C: MakeNode> {
-    /// Waits for the make-service to be ready.
-    Starting(C),
-    /// Waits for the node's service, which may mean dialling.
-    Making(Pin<Box<C::Making>>, Option<Waiting>),
-    /// Waits for the node's service to be ready: a bound on its load may be reached, or it does not answer. `None` while it
-    /// is asked.
-    Readying(Option<C::Node>, Option<Waiting>),
+pin_project! {
+    #[project = UnsentProj]
+    enum Unsent<C: MakeNode> {
+        /// Waits for the make-service to be ready.
+        Starting { nodes: C },
+        /// Waits for the node's service, which may mean dialling.
+        Making { #[pin] making: C::Making, waiting: Option<Waiting> },
+        /// Waits for the node's service to be ready: a bound on its load may be reached, or it does not answer. `None` while
+        /// it is asked.
+        Readying { node: Option<C::Node>, waiting: Option<Waiting> },
+    }
 }
 
 impl<C: MakeNode> Exchange<C> {
@@ -107,11 +110,15 @@ impl<C: MakeNode> Exchange<C> {
         // Nobody has to be woken: whatever is not ready now is asked again by the first poll.
         let mut cx = Context::from_waker(Waker::noop());
         let unsent = match nodes.poll_make_ready(&mut cx) {
-            Poll::Ready(Ok(())) => Unsent::Making(Box::pin(nodes.make_node(addr.clone())), None),
+            Poll::Ready(Ok(())) => Unsent::Making {
+                making: nodes.make_node(addr.clone()),
+                waiting: None,
+            },
             Poll::Pending => {
                 // The one that was asked, since it may hold a place in a queue.
                 let other = nodes.clone();
-                Unsent::Starting(std::mem::replace(nodes, other))
+                let nodes = std::mem::replace(nodes, other);
+                Unsent::Starting { nodes }
             }
             // Finished. A clone will say why.
             Poll::Ready(Err(_)) => {
@@ -126,7 +133,10 @@ impl<C: MakeNode> Exchange<C> {
     pub(super) fn resumed(addr: NodeAddr, command: Command, begun: Begun<C::Node>) -> Self {
         let state = match begun {
             Begun::Sent(reply) => State::Calling { reply },
-            Begun::NotReady(node) => State::unsent(Unsent::Readying(Some(node), None)),
+            Begun::NotReady(node) => State::unsent(Unsent::Readying {
+                node: Some(node),
+                waiting: None,
+            }),
         };
         Self::in_state(addr, command, state)
     }
@@ -167,7 +177,7 @@ impl<C: MakeNode> Exchange<C> {
     pub(super) fn is_connecting(&self) -> bool {
         match &self.state {
             State::Idle => true,
-            State::Unsent { unsent } => !matches!(**unsent, Unsent::Readying(..)),
+            State::Unsent { unsent } => !matches!(**unsent, Unsent::Readying { .. }),
             State::Calling { .. } => false,
         }
     }
@@ -205,12 +215,13 @@ impl<C: MakeNode> Exchange<C> {
             // An error that ends the exchange unless the command belongs elsewhere, and whether it may begin anew.
             let (error, is_finished) = match this.state.as_mut().project() {
                 StateProj::Idle => {
-                    let starting = Unsent::Starting(sender.nodes());
+                    let nodes = sender.nodes();
+                    let starting = Unsent::Starting { nodes };
                     this.state.set(State::unsent(starting));
                     continue;
                 }
                 StateProj::Unsent { unsent } => {
-                    match ready!(unsent.poll(cx, sender, this.command, this.addr)) {
+                    match ready!(unsent.as_mut().poll(cx, sender, this.command, this.addr)) {
                         Step::Sent(reply) => {
                             this.state.set(State::Calling { reply });
                             continue;
@@ -265,7 +276,7 @@ enum Step<C: MakeNode> {
 impl<C: MakeNode> Unsent<C> {
     #[inline(never)]
     fn poll(
-        &mut self,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         sender: &impl Sender<C>,
         command: &Command,
@@ -277,23 +288,27 @@ impl<C: MakeNode> Unsent<C> {
             Poll::Ready(Step::Failed { error, is_finished })
         };
         loop {
-            let waiting = match self {
-                Self::Starting(nodes) => {
+            let waiting = match self.as_mut().project() {
+                UnsentProj::Starting { nodes } => {
                     if let Err(error) = ready!(nodes.poll_make_ready(cx)) {
                         return failed(error.into(), false);
                     }
-                    *self = Self::Making(Box::pin(nodes.make_node(addr.clone())), None);
+                    let making = nodes.make_node(addr.clone());
+                    let waiting = None;
+                    self.set(Self::Making { making, waiting });
                     continue;
                 }
-                Self::Making(making, waiting) => match making.as_mut().poll(cx) {
+                UnsentProj::Making { making, waiting } => match making.poll(cx) {
                     Poll::Ready(Ok(node)) => {
-                        *self = Self::Readying(Some(node), waiting.take());
+                        let node = Some(node);
+                        let waiting = waiting.take();
+                        self.set(Self::Readying { node, waiting });
                         continue;
                     }
                     Poll::Ready(Err(error)) => return failed(error.into(), false),
                     Poll::Pending => waiting,
                 },
-                Self::Readying(node, waiting) => {
+                UnsentProj::Readying { node, waiting } => {
                     let mut ready = node.take().expect("polled after it was sent");
                     match ready.poll_ready(cx) {
                         Poll::Ready(Ok(())) => {
