@@ -21,7 +21,8 @@
 //! There is no timer per request. A request that waits for a reply on a [`Connection`](crate::connection::Connection) is
 //! woken by that, which looks at the deadlines of all its commands with one timer; for others, this layer looks at all of
 //! them now and then. So the deadline is kept a little late: mostly by 1 or 2 ms, and by up to 10 ms where very many requests
-//! wait or the layer has to look itself.
+//! wait or the layer has to look itself. Whoever looks does so on the runtime that the connection, or else the first request
+//! that waited, was made on: on one that is kept but not driven, nobody does.
 //!
 //! Use [`tower::timeout::TimeoutLayer`] instead for services that do not take a [`Command`], such as the act of
 //! connecting.

@@ -24,6 +24,7 @@ pub use self::server_error::ServerError;
 /// `Debug` shows types and lengths but no contents, so that no key's value ends up in a log by accident.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
+// What is smaller than a word is then beside the tag: a value is moved by each layer, and in whole words that is faster.
 #[repr(u32)]
 pub enum Value {
     /// Null; in RESP2 the null bulk string and the null array.
