@@ -57,8 +57,8 @@
 //! # }
 //! ```
 //!
-//! Some of these layers do more when they know of each other, as those of the builder do: the cache closes connections to
-//! nodes that left at once, rather than after [5 to 10 minutes](ConnectionCacheLayer::idle_timeout) of idleness; a retry's
+//! Some of these layers do more when they know of each other, as those of the builder do: the cache lets go of connections
+//! to nodes that left at once, rather than after [5 to 10 minutes](ConnectionCacheLayer::idle_timeout) of idleness; a retry's
 //! pause ends when a replica was promoted; a silent connection has the route look for a new topology. [`Cluster::shutdown`]
 //! and [`Cluster::metrics`] reach the layers that share a [`Lifecycle`] and [`Counters`] with the handle. The repository's
 //! `examples/custom_stack.rs` has the whole; this is how they are linked:
@@ -119,12 +119,12 @@
 //! | `ScatterGather` | 0 | | 60 |
 //! | `Timeout` | 0 | | 220 |
 //! | `Retry` | 0 | the command | 280 |
-//! | `Route`, `Spread`, `ConnectionCache`, lanes, `FailFast` | 0 | the node's address, the command; what is made for a node, every half second | 780 |
-//! | `Connection` | 1: where the reply is handed over | | 1,590, with 64 requests in flight |
+//! | `Route`, `Spread`, `ConnectionCache`, lanes, `FailFast` | 0 | the node's address, the command; what is made for a node, every half second | 1,050 |
+//! | `Connection` | 1: where the reply is handed over | | 1,600, with 64 requests in flight |
 //!
 //! A clone of a command is a copy of 112 bytes and, for arguments of more than 62 bytes, a reference count; the
 //! other clones are reference counts. No future is boxed, no task spawned and no timer set: a connection wakes whoever
-//! waits for a reply past the deadline. No lock is waited for on the way to a connection: those of the kept stack and of
+//! still waits when the deadline has passed. No lock is waited for on the way to a connection: those of the kept stack and of
 //! the node's service are only tried. The connection's queue and the reply are behind short locks of their own, held across
 //! no await. The stack's future for one request is 456 bytes, and that of [`Cluster::send`], with the command in it until
 //! it is sent, 488.

@@ -305,6 +305,8 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
 
     /// Adds a layer at the node seam: it is put around each connection once, and sees what goes over it. Inside it,
     /// requests for a connection that has not been ready for a while [fail fast](crate::failfast).
+    ///
+    /// With such a layer each request has the node's service made anew; see [`RouteLayer::keep_services`].
     pub fn node_layer<L>(self, layer: L) -> ClusterBuilder<A, Stack<NodeLayer<Same<L>>, N>, C> {
         self.add_node_layer(NodeLayer::new(layer))
     }
@@ -451,7 +453,7 @@ where
             .counters(counters.clone())
             .lifecycle(&lifecycle);
         let route = match keeps_services {
-            // None of our own holds a place for a command that it does not pass on.
+            // Of our own layers none reserves; what an application's reserve is at the node seam.
             true => route.keep_services(),
             false => route,
         };

@@ -62,7 +62,7 @@ pin_project! {
     enum State<C: MakeNode> {
         /// Needs a make-service.
         Idle,
-        /// Needs the node's service. In a box: that is rare, and what it takes is larger than a reply that is waited for.
+        /// Needs the node's service. In a box: rare where services are kept, and what it takes is larger than a reply that is waited for.
         Unsent { unsent: Pin<Box<Unsent<C>>> },
         /// Waits for the reply. From here on the command may have been written.
         Calling { #[pin] reply: <C::Node as Service<Command>>::Future },

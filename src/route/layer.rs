@@ -150,8 +150,8 @@ impl RouteLayer {
     }
 
     /// Keeps the service that was made for a primary, for the requests that follow: for half a second, until the topology
-    /// changes, or until it is not ready. Otherwise each request has one made. With a cache below, that takes as many
-    /// instructions as to send the command, and twice as many atomic ones.
+    /// changes, or until it is not ready. Otherwise each request has one made, which takes an allocation and, with a
+    /// cache below, about as many instructions as to send the command.
     ///
     /// Wrong where a service reserves in `poll_ready`, as tower's `ConcurrencyLimit` does, below a layer that may answer a
     /// command without passing it on, as a [`Breaker`](crate::BreakerLayer), [lanes](crate::ExclusiveLaneLayer) for blocking

@@ -3,8 +3,8 @@
 //! tokio's `Sleep` is exact to the millisecond and takes the runtime's timer lock twice per request. A timeout
 //! need not be exact, and nearly none ever fires. So the requests of one layer note deadline and waker in a list,
 //! and a task, the *ticker*, looks through the list at every tick. Setting an alarm and taking it back is a short
-//! lock, without an allocation once the list has grown. One list is enough: a request that waits for nothing but a reply
-//! sets none, see [`wakeup`](crate::wakeup).
+//! lock, without an allocation once the list has grown. One list is enough: a single command that waits for nothing
+//! but a reply sets none, see [`wakeup`](crate::wakeup). A pipeline does, for its parts are woken by themselves.
 //!
 //! ```text
 //!            set                 tick past the deadline
@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 use crate::metrics::Counters;
+use crate::wakeup;
 
 /// One request's alarm. Dropped, it is taken back.
 #[derive(Debug)]
@@ -100,6 +101,8 @@ impl Drop for Alarm {
     #[inline]
     fn drop(&mut self) {
         if let State::Set { slot } = self.state {
+            // Whoever is around goes by it.
+            wakeup::withdraw();
             // A waker is dropped without the lock: it may be the last thing that holds its task.
             let cleared = self.alarms.list.lock().clear(slot);
             drop(cleared);

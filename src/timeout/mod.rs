@@ -18,7 +18,7 @@
 //! A request whose deadline has passed before it comes here is not passed on at all, so a timeout of zero
 //! refuses every request.
 //!
-//! There is no timer per request. A request that waits for a reply on a [`Connection`](crate::connection::Connection) is
+//! There is no timer per request. A single command that waits for a reply on a [`Connection`](crate::connection::Connection) is
 //! woken by that, which looks at the deadlines of all its commands with one timer; for others, this layer looks at all of
 //! them now and then. So the deadline is kept a little late: mostly by 1 or 2 ms, and by up to 10 ms where very many requests
 //! wait or the layer has to look itself. Whoever looks does so on the runtime that the connection, or else the first request

@@ -25,6 +25,7 @@ pub use self::server_error::ServerError;
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 // What is smaller than a word is then beside the tag: a value is moved by each layer, and in whole words that is faster.
+// It is no promise: the layout may change.
 #[repr(u32)]
 pub enum Value {
     /// Null; in RESP2 the null bulk string and the null array.

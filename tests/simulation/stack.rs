@@ -45,7 +45,9 @@ pub fn client(net: &Arc<Net>, settings: Settings) -> Client {
     let seeds = net.fake.addrs().into_iter().take(2);
 
     let counters = Counters::new();
-    let route = RouteLayer::from_addrs(seeds).counters(counters.clone());
+    let route = RouteLayer::from_addrs(seeds)
+        .keep_services()
+        .counters(counters.clone());
     let cache = ConnectionCacheLayer::new()
         .retain_only(route.nodes())
         .counters(counters.clone());

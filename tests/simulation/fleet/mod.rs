@@ -152,7 +152,9 @@ fn client(servers: &Arc<Servers>, number: usize) -> Client {
         servers.addr(number % NODES),
         servers.addr((number + 1) % NODES),
     ];
-    let route = RouteLayer::from_addrs(seeds).counters(counters.clone());
+    let route = RouteLayer::from_addrs(seeds)
+        .keep_services()
+        .counters(counters.clone());
     let cache = ConnectionCacheLayer::new()
         .retain_only(route.nodes())
         .counters(counters.clone());
