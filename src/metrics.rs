@@ -83,7 +83,7 @@ counters! {
     dials_refused: Counter,
     /// Connection attempts that had to wait for others, or because there were too many lately.
     dials_delayed: Counter,
-    /// Requests that found a connection ready, in the cache or at hand in the route.
+    /// Requests that found a connection ready, in the cache or kept by the route.
     cache_hits: StripedCounter,
     /// Connections evicted because they were found closed.
     evicted_closed: Counter,

@@ -10,7 +10,7 @@ use crate::command::Command;
 /// moves from the caller's core to the driver's.
 const SMALL: usize = 512;
 
-/// How much comes before a command's arguments.
+/// What comes before the arguments, of which there are fewer than ten: `*N\r\n`.
 const HEADER: usize = 4;
 
 /// Memory for encoded commands beyond this is given up once they were taken.

@@ -12,8 +12,8 @@
 //! | any other | it is passed on, errors (`TRYAGAIN`, `LOADING`, ...) included |
 //!
 //! With [`RouteLayer::keep_services`] a service that was made for a primary is used again by the requests that follow, in
-//! place: for half a second, until the topology changes, or until it is not ready, whatever comes first. It is then dropped,
-//! and made anew for the next request, so that a [`ConnectionCache`](crate::cache::ConnectionCache) still sees which of its
+//! place: for half a second at most, and not once the topology has changed. One that is not ready goes with the request that
+//! found it so. The next request has one made anew, so that a [`ConnectionCache`](crate::cache::ConnectionCache) still sees which of its
 //! connections are in use.
 //!
 //! Commands without keys go to a primary chosen at random. Commands with keys never do: if no node is known for

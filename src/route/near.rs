@@ -7,7 +7,7 @@
 //! Nothing is kept that whoever made it may want to have back:
 //!
 //! - A service that is not ready, and may hold a place in a queue, goes with the request that waits for it.
-//! - All are let go of when the topology changes.
+//! - None is used once the topology has changed; the next request of its stripe lets go of it.
 //! - All are let go of after [`TERM`] anyway. A connection that the cache has let go of ends then, and one that is in
 //!   use is asked for again, so that it does not count as idle.
 
