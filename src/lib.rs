@@ -170,6 +170,7 @@ pub mod scan;
 pub mod scatter;
 pub mod spread;
 mod stripe;
+mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod timeout;

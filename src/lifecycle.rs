@@ -39,7 +39,7 @@ const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// | [`InFlightLimitLayer`](crate::InFlightLimitLayer) | refuses new requests, and tells when the last is done | |
 /// | [`ConnectionCacheLayer`](crate::ConnectionCacheLayer) | | lets go of all connections, ends its dials and refuses new ones |
 /// | [`ExclusiveLaneLayer`](crate::ExclusiveLaneLayer) | tells when the last lease was given back | as the cache |
-/// | [`RouteLayer`](crate::RouteLayer) | | ends the task that keeps the topology |
+/// | [`RouteLayer`](crate::RouteLayer) | | ends the tasks that keep the topology and the nodes' services |
 /// | [`Connector`](crate::Connector) | | ends the connections it made, leased ones included |
 ///
 /// A layer that is not told of it goes on until the handles are dropped. What needs no shutdown is a client that is just

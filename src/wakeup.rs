@@ -14,52 +14,52 @@ use std::task::{Context, Poll, RawWakerVTable, Waker};
 use tokio::time::Instant;
 
 thread_local! {
-    static PROMISED: Cell<Option<Promised>> = const { Cell::new(None) };
+    static ARRANGED: Cell<Option<Arranged>> = const { Cell::new(None) };
 }
 
 /// Who will be woken, and when at the latest.
 #[derive(Clone, Copy)]
-struct Promised {
+struct Arranged {
     at: Instant,
     waker: (*const (), &'static RawWakerVTable),
 }
 
 /// Whoever is polled with `cx` will be woken at `at`, or soon after.
 #[inline]
-pub(crate) fn promise(at: Instant, cx: &Context<'_>) {
+pub(crate) fn arrange(at: Instant, cx: &Context<'_>) {
     let waker = identity(cx.waker());
-    PROMISED.set(Some(Promised { at, waker }));
+    ARRANGED.set(Some(Arranged { at, waker }));
 }
 
-/// What was promised does not hold any more: the future that did is ready, or has ended.
+/// What was arranged does not hold any more: the future that did is ready, or has ended.
 #[inline]
 pub(crate) fn withdraw() {
-    PROMISED.set(None);
+    ARRANGED.set(None);
 }
 
-/// Polls something with `cx`, and says when that will be polled again at the latest, if it was promised.
+/// Polls something with `cx`, and says when that will be polled again at the latest, if it was arranged.
 #[inline]
 pub(crate) fn heed<T>(
     cx: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> (Poll<T>, Option<Instant>) {
-    let outside = PROMISED.take();
+    let outside = ARRANGED.take();
     let polled = poll(cx);
-    let promised = match PROMISED.get() {
-        // One that is ready promises nothing, and may have ended what did.
+    let arranged = match ARRANGED.get() {
+        // One that is ready has arranged nothing, and may have ended what did.
         _ if polled.is_ready() => {
-            PROMISED.set(None);
+            ARRANGED.set(None);
             None
         }
         None => {
-            PROMISED.set(outside);
+            ARRANGED.set(outside);
             None
         }
-        promised => promised,
+        arranged => arranged,
     };
     // Whom else it wakes, such as a task that the future was moved to, is not known here.
-    let promised = promised.filter(|promised| is_of(cx.waker(), promised.waker));
-    (polled, promised.map(|promised| promised.at))
+    let arranged = arranged.filter(|arranged| is_of(cx.waker(), arranged.waker));
+    (polled, arranged.map(|arranged| arranged.at))
 }
 
 fn identity(waker: &Waker) -> (*const (), &'static RawWakerVTable) {
@@ -76,9 +76,9 @@ mod tests {
 
     use super::*;
 
-    fn pending(promised: Option<Instant>, cx: &Context<'_>) -> Poll<()> {
-        if let Some(at) = promised {
-            promise(at, cx);
+    fn pending(arranged: Option<Instant>, cx: &Context<'_>) -> Poll<()> {
+        if let Some(at) = arranged {
+            arrange(at, cx);
         }
         Poll::Pending
     }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_told_to_all_who_are_around() {
+    fn an_arrangement_is_told_to_all_who_are_around() {
         let at = Instant::now();
         with_cx(|cx| {
             let (_, outer) = heed(cx, |cx| {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_holds_for_one_poll() {
+    fn an_arrangement_holds_for_one_poll() {
         let at = Instant::now();
         with_cx(|cx| {
             assert_eq!(heed(cx, |cx| pending(Some(at), cx)).1, Some(at));
@@ -111,35 +111,35 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_to_another_waker_does_not_count() {
+    fn an_arrangement_for_another_waker_does_not_count() {
         let at = Instant::now();
         with_cx(|cx| {
-            let (_, promised) = heed(cx, |_| {
+            let (_, arranged) = heed(cx, |_| {
                 pending(Some(at), &Context::from_waker(Waker::noop()))
             });
-            assert_eq!(promised, None);
+            assert_eq!(arranged, None);
         });
     }
 
     #[test]
-    fn one_that_is_ready_leaves_no_promise() {
+    fn one_that_is_ready_leaves_no_arrangement() {
         let at = Instant::now();
         with_cx(|cx| {
-            let (_, promised) = heed(cx, |cx| {
-                let (polled, promised) = heed(cx, |cx| {
-                    promise(at, cx);
+            let (_, arranged) = heed(cx, |cx| {
+                let (polled, arranged) = heed(cx, |cx| {
+                    arrange(at, cx);
                     Poll::Ready(())
                 });
                 assert!(polled.is_ready());
-                assert_eq!(promised, None);
+                assert_eq!(arranged, None);
                 Poll::<()>::Pending
             });
-            assert_eq!(promised, None);
+            assert_eq!(arranged, None);
         });
     }
 
     #[test]
-    fn who_is_polled_beside_the_one_that_promised_has_no_part_in_it() {
+    fn who_is_polled_beside_the_one_that_arranged_has_no_part_in_it() {
         let first = Instant::now();
         let second = first + Duration::from_secs(1);
         with_cx(|cx| {
@@ -153,6 +153,20 @@ mod tests {
             let (_, outer) = heed(cx, |cx| {
                 let _ = pending(Some(second), cx);
                 withdraw();
+                pending(None, cx)
+            });
+            assert_eq!(outer, None);
+        });
+    }
+
+    #[test]
+    fn what_one_task_was_told_the_next_does_not_hear() {
+        let at = Instant::now();
+        with_cx(|cx| assert!(pending(Some(at), cx).is_pending()));
+        with_cx(|cx| assert_eq!(heed(cx, |cx| pending(None, cx)).1, None));
+        with_cx(|cx| {
+            let (_, outer) = heed(cx, |cx| {
+                assert_eq!(heed(cx, |cx| pending(None, cx)).1, None);
                 pending(None, cx)
             });
             assert_eq!(outer, None);

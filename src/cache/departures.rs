@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 use tokio::sync::watch;
 
 use super::pool::Pool;
-use super::task::OwnedTask;
 use crate::addr::NodeAddr;
+use crate::task::OwnedTask;
 
 /// The nodes that belong to the cluster, as told by whoever knows the topology.
 pub(super) type Nodes = watch::Receiver<Arc<HashSet<NodeAddr>>>;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::pool::Pool;
-use super::task::OwnedTask;
+use crate::task::OwnedTask;
 
 /// How long an entry may go without a request, and the task that sees to it.
 pub(super) struct Idleness {

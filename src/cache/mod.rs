@@ -60,7 +60,6 @@ pub mod future;
 mod idleness;
 mod layer;
 mod pool;
-pub(crate) mod task;
 #[cfg(test)]
 mod tests;
 mod trace;

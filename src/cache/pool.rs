@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::departures::{Departures, Nodes};
 use super::idleness::Idleness;
-use super::task::AbortOnDrop;
 use super::trace;
 use super::waiters::Waiters;
 use crate::addr::{ByAddr, NodeAddr};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::{Lifecycle, shut_down};
 use crate::metrics::Counters;
+use crate::task::AbortOnDrop;
 
 /// The entries of one cache. An address is in one of four states:
 ///

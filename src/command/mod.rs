@@ -49,6 +49,7 @@ pub use self::blocking::BlockTime;
 pub use self::extensions::Extensions;
 pub use self::keys::{KeyPositions, KeysError};
 pub(crate) use self::name::Name;
+pub(crate) use self::plain::ShortHeader;
 pub(crate) use self::reach::{Gather, Nodes, Reach};
 pub(crate) use self::settle::denies_too_much;
 pub use self::slot::Slot;

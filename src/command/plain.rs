@@ -5,6 +5,9 @@
 
 use super::{Command, CommandInfo, Keys, RequestPolicy, Slot};
 
+/// The count of a command's arguments, of one digit, as it is written: `*N\r\n`.
+pub(crate) type ShortHeader = [u8; 4];
+
 impl CommandInfo {
     /// True if the command has one key, always at the same place, is for the node that serves it, and never waits
     /// there. It does not change its connection either: commands that do have no key, or several.
@@ -24,15 +27,22 @@ impl Command {
         self.extras.is_none() && self.info.is_some_and(CommandInfo::is_plain)
     }
 
+    /// What comes before the arguments on the wire, if there are fewer than ten, as nearly always.
+    #[inline]
+    pub(crate) fn short_header(&self) -> Option<ShortHeader> {
+        match u8::try_from(self.arg_count()) {
+            Ok(count @ 0..=9) => Some([b'*', b'0' + count, b'\r', b'\n']),
+            _ => None,
+        }
+    }
+
     /// How a plain command is written, in two parts, if it has few arguments and none is large.
     #[inline]
-    pub(crate) fn plain_encoding(&self) -> Option<([u8; 4], &[u8])> {
-        let count = u8::try_from(self.arg_count())
-            .ok()
-            .filter(|count| *count < 10)?;
+    pub(crate) fn plain_encoding(&self) -> Option<(ShortHeader, &[u8])> {
+        let header = self.short_header()?;
         let is_alone = self.is_plain() && !self.is_asking();
         let args = self.args.whole().filter(|_| is_alone)?;
-        Some(([b'*', b'0' + count, b'\r', b'\n'], args))
+        Some((header, args))
     }
 
     /// The slot of a plain command that has its key and as many arguments as it takes: there is nothing wrong with it.

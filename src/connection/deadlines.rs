@@ -73,3 +73,80 @@ impl Deadlines {
         self.note(first);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::task;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// When each look was, in milliseconds, in so much time. A look finds as many commands, and `first` of them due.
+    async fn looks(
+        deadlines: &mut Deadlines,
+        time: Duration,
+        commands: usize,
+        first: Option<Instant>,
+    ) -> Vec<u128> {
+        let start = Instant::now();
+        let mut looks = Vec::new();
+        let mut task = task::spawn(());
+        while start.elapsed() < time {
+            while let Poll::Ready(now) = task.enter(|cx, _| deadlines.poll_passed(cx)) {
+                looks.push((now - start).as_millis());
+                deadlines.looked(now, commands, first);
+            }
+            tokio::time::sleep(MS).await;
+        }
+        looks
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_look_is_at_the_first_of_the_deadlines() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::default();
+        for ms in [50, 30, 40] {
+            deadlines.note(Some(start + ms * MS));
+        }
+        deadlines.note(None);
+        assert_eq!(looks(&mut deadlines, 100 * MS, 0, None).await, [30]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_noted_later_may_be_the_first() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::default();
+        deadlines.note(Some(start + 50 * MS));
+        assert!(looks(&mut deadlines, 10 * MS, 0, None).await.is_empty());
+        deadlines.note(Some(start + 30 * MS));
+        assert_eq!(looks(&mut deadlines, 90 * MS, 0, None).await, [20]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_passed_and_is_still_there_is_not_looked_at_without_end() {
+        let mut deadlines = Deadlines::default();
+        let first = Some(Instant::now());
+        deadlines.note(first);
+        let few = looks(&mut deadlines, 20 * MS, 1, first).await;
+        assert_eq!(few.len(), 20, "each millisecond");
+        let many = looks(&mut deadlines, 100 * MS, 1_000_000, first).await;
+        assert!((10..=11).contains(&many.len()), "each ten: {many:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_seen_is_looked_for() {
+        let mut deadlines = Deadlines::default();
+        deadlines.note_unseen();
+        assert_eq!(looks(&mut deadlines, 100 * MS, 0, None).await, [10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deadlines_beyond_all_time_are_none() {
+        let mut deadlines = Deadlines::default();
+        deadlines.note(Instant::now().checked_add(Duration::MAX));
+        let far = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+        deadlines.note(Some(Instant::now() + far));
+        assert!(looks(&mut deadlines, 100 * MS, 0, None).await.is_empty());
+    }
+}

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::deadlines::Deadlines;
 use super::fence::Fence;
+use super::outgoing::Outgoing;
 use super::queue::{Queue, Taken};
 use super::read_buffer::ReadBuffer;
 use super::reply::Promise;
@@ -28,18 +29,17 @@ use super::silence::Silence;
 use super::suspicion::{ProbePace, Prober, Suspicion};
 use super::trickle::Trickle;
 use super::unit::{Lost, Unit};
-use super::waiting::Waiting;
 use super::write_buffer::WriteBuffer;
-use crate::cache::task::AbortOnDrop;
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::resp::Decoder;
 use crate::route::Suspicions;
+use crate::task::AbortOnDrop;
 
 pub(super) struct Driver<IO> {
     io: IO,
     queue: Arc<Queue>,
     /// Taken from the queue, not yet encoded.
-    taken: Waiting,
+    taken: Outgoing,
     write_buffer: WriteBuffer,
     /// Encoded, not yet answered, in the order of their replies.
     in_flight: VecDeque<InFlight>,
@@ -119,7 +119,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         Self {
             io,
             queue,
-            taken: Waiting::default(),
+            taken: Outgoing::default(),
             write_buffer: WriteBuffer::default(),
             in_flight: VecDeque::new(),
             has_unread: !unread.is_empty(),

@@ -72,7 +72,7 @@ impl Future for ResponseFuture {
                 let is_first = !std::mem::replace(has_polled, true);
                 if is_first || Instant::now() < deadline {
                     // The driver sees to it.
-                    wakeup::promise(deadline, cx);
+                    wakeup::arrange(deadline, cx);
                     return Poll::Pending;
                 }
                 wakeup::withdraw();

@@ -97,6 +97,7 @@ mod driver;
 mod fence;
 pub mod future;
 pub(crate) mod handshake;
+mod outgoing;
 mod queue;
 mod read_buffer;
 mod refused;
@@ -108,7 +109,6 @@ mod timer;
 mod transaction;
 mod trickle;
 mod unit;
-mod waiting;
 mod write_buffer;
 
 use std::fmt;
@@ -129,10 +129,10 @@ pub(crate) use self::refused::{changes_state, check_part};
 pub(crate) use self::renewal::Renewal;
 pub(crate) use self::suspicion::Prober;
 use crate::addr::NodeAddr;
-use crate::cache::task::AbortOnDrop;
 use crate::command::Command;
 use crate::error::Error;
 use crate::resp::Decoder;
+use crate::task::AbortOnDrop;
 use crate::value::Value;
 
 /// A connection to one node. See the [module docs](self).

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::config::Config;
+use super::outgoing::Outgoing;
 use super::reply::{self, Promise, Reply};
-use super::waiting::Waiting;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
@@ -45,7 +45,7 @@ pub(super) enum State {
 struct AtomicState(AtomicU8);
 
 struct Inner {
-    pending: Waiting,
+    pending: Outgoing,
     /// `AUTH`, on its way to the server ahead of everything. It counts for nothing.
     credentials: Option<(Command, Promise)>,
     /// Commands queued or written and not yet answered.
@@ -108,7 +108,7 @@ impl Queue {
             state: AtomicState(AtomicU8::new(State::Open as u8)),
             room: Arc::new(Notify::new()),
             inner: Apart(Mutex::new(Inner {
-                pending: Waiting::default(),
+                pending: Outgoing::default(),
                 credentials: None,
                 in_flight: 0,
                 bytes: 0,
@@ -192,20 +192,20 @@ impl Queue {
         self.inner.0.lock().credentials.take()
     }
 
-    /// Moves all commands to `batch`, which is empty. Leaves the driver's waker where there are none.
+    /// Moves all commands to `outgoing`, which is empty. Leaves the driver's waker where there are none.
     pub(super) fn take(
         &self,
-        batch: &mut Waiting,
+        outgoing: &mut Outgoing,
         driver: &Waker,
         admits_credentials: bool,
     ) -> Taken {
-        batch.clear();
+        outgoing.clear();
         let mut inner = self.inner.0.lock();
         if inner.credentials.is_some() && admits_credentials && !inner.draining {
             return Taken::Credentials;
         }
         if !inner.pending.is_empty() {
-            std::mem::swap(&mut inner.pending, batch);
+            std::mem::swap(&mut inner.pending, outgoing);
             return Taken::Some;
         }
         if inner.draining {
@@ -255,9 +255,9 @@ impl Queue {
     }
 
     /// Looks at the commands that were not taken, under the lock.
-    pub(super) fn for_each(&self, mut look: impl FnMut(&Promise)) {
+    pub(super) fn look_at_each(&self, look: impl FnMut(&Promise)) {
         let inner = self.inner.0.lock();
-        inner.pending.promises().for_each(&mut look);
+        inner.pending.promises().for_each(look);
     }
 
     fn has_room(&self, inner: &Inner) -> bool {
@@ -281,13 +281,13 @@ impl Queue {
     }
 
     /// Takes no more commands, for this reason. Those not taken are handed back; what is in flight is answered.
-    pub(super) fn retire(&self, error: Error) -> Waiting {
+    pub(super) fn retire(&self, error: Error) -> Outgoing {
         self.inner.0.lock().draining = true;
         self.close(error)
     }
 
     /// Ends the connection: whoever asks from now on gets `error`. Commands not taken are handed back.
-    pub(super) fn close(&self, error: Error) -> Waiting {
+    pub(super) fn close(&self, error: Error) -> Outgoing {
         let mut inner = self.inner.0.lock();
         let pending = std::mem::take(&mut inner.pending);
         inner.closed.get_or_insert(error);

@@ -147,8 +147,8 @@ impl Promise {
         self.shared().deadline.filter(|_| is_wanted)
     }
 
-    /// What wakes the caller, if it waits.
-    pub(super) fn waker(&self) -> Option<Waker> {
+    /// What wakes the caller, who is about to be woken; if it waits.
+    pub(super) fn take_waker(&self) -> Option<Waker> {
         match &mut *self.shared().state.lock() {
             State::Waiting { waker, .. } => waker.take(),
             State::Gathering(gathering) => gathering.waker.take(),

@@ -52,3 +52,60 @@ impl Timer {
         Pin::new(&mut unconstrained(sleep.as_mut())).poll(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_test::{assert_pending, assert_ready, task};
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn timer() -> task::Spawn<Timer> {
+        task::spawn(Timer::default())
+    }
+
+    fn poll(timer: &mut task::Spawn<Timer>) -> Poll<()> {
+        timer.enter(|cx, mut timer| timer.poll_fired(cx))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_the_task_once_it_has_fired_and_until_it_is_set_again() {
+        let mut timer = timer();
+        assert_pending!(poll(&mut timer));
+        timer.set(Instant::now() + 10 * MS);
+        assert_pending!(poll(&mut timer));
+        tokio::time::sleep(20 * MS).await;
+        assert!(timer.is_woken());
+        assert_ready!(poll(&mut timer));
+        assert_ready!(poll(&mut timer));
+        timer.set(Instant::now() + 10 * MS);
+        assert_pending!(poll(&mut timer));
+        tokio::time::sleep(20 * MS).await;
+        assert!(timer.is_woken(), "the second time as well");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn to_advance_it_never_makes_it_fire_later() {
+        let start = Instant::now();
+        let mut timer = Timer::default();
+        for (to, set_to) in [(30, 30), (40, 30), (20, 20), (20, 20)] {
+            timer.advance(start + to * MS);
+            assert_eq!(timer.set_to(), Some(start + set_to * MS));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_the_task_that_polled_last() {
+        let mut timer = Timer::default();
+        timer.set(Instant::now() + 10 * MS);
+        let [mut first, mut last] = [(); 2].map(task::spawn);
+        for task in [&mut first, &mut last] {
+            assert_pending!(task.enter(|cx, _| timer.poll_fired(cx)));
+        }
+        tokio::time::sleep(20 * MS).await;
+        assert_eq!([first.is_woken(), last.is_woken()], [false, true]);
+    }
+}

@@ -80,10 +80,9 @@ impl WriteBuffer {
 
     /// Encodes a command without any `ASKING`.
     pub(super) fn encode_alone(&mut self, command: &Command) {
-        match u8::try_from(command.arg_count()) {
-            // Most of all commands.
-            Ok(count @ 0..=9) => self.tail.put_slice(&[b'*', b'0' + count, b'\r', b'\n']),
-            _ => {
+        match command.short_header() {
+            Some(header) => self.tail.put_slice(&header),
+            None => {
                 let mut digits = itoa::Buffer::new();
                 self.tail.put_u8(b'*');
                 self.tail
@@ -156,7 +155,7 @@ impl WriteBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cmd;
+    use crate::command::{self, cmd};
 
     fn written(command: &Command, step: usize) -> Vec<u8> {
         let mut buffer = WriteBuffer::default();
@@ -184,6 +183,25 @@ mod tests {
         command.set_asking(true);
         let wire = b"*1\r\n$6\r\nASKING\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
         assert_eq!(written(&command, usize::MAX), wire);
+    }
+
+    #[test]
+    fn callers_encode_plain_commands_alike() {
+        let mut compared = 0;
+        for info in command::all() {
+            let words = info.name().split(' ').map(str::to_owned);
+            let args = std::iter::repeat_with(|| "argument".to_owned());
+            let mut words = words.chain(args);
+            let mut command = cmd(words.next().expect("a name"));
+            for word in words.take(11) {
+                if let Some((header, args)) = command.plain_encoding() {
+                    compared += 1;
+                    assert_eq!([&header[..], args].concat(), written(&command, usize::MAX));
+                }
+                command = command.arg(word);
+            }
+        }
+        assert!(compared > 500, "only {compared} were compared");
     }
 
     #[test]

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::bucket::{Bucket, Rate};
 use super::pacer::Pacer;
 use crate::addr::NodeAddr;
-use crate::cache::task::AbortOnDrop;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::shut_down;
 use crate::metrics::Counters;
+use crate::task::AbortOnDrop;
 
 /// What the layer sets.
 #[derive(Clone, Debug)]

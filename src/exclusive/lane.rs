@@ -16,10 +16,10 @@ use tower::util::BoxCloneService;
 use super::leased::{Leased, Open};
 use super::{dial, idle};
 use crate::addr::NodeAddr;
-use crate::cache::task::AbortOnDrop;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::{Lifecycle, shut_down};
 use crate::metrics::Counters;
+use crate::task::AbortOnDrop;
 
 /// What makes the connections of a lane.
 pub(super) type Make<S> = BoxCloneService<NodeAddr, S, BoxError>;

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::batch::BatchRun;
 use super::exchange::{Exchange, Sender};
+use super::kept::Begun;
 use super::make::MakeNode;
-use super::near::Begun;
 use super::replies::{
     DEADLINE_PASSED, MOVED_TO_ITSELF, is_sign_of_change, too_many_redirects, unserved,
 };
@@ -104,7 +104,7 @@ impl<C: MakeNode> Sender<C> for Single<'_, C> {
 
 /// The first step of a command.
 enum Step<C: MakeNode> {
-    /// The service of the command's node was at hand.
+    /// The service of the command's node was kept.
     Begun(NodeAddr, Begun<C::Node>),
     /// To a node.
     Exchange(NodeAddr),
@@ -118,9 +118,9 @@ impl<C: MakeNode> ResponseFuture<C> {
         let mut slot = None;
         let (exchange, state) = match set_out(handle, &command, &mut slot) {
             Ok(Step::Begun(addr, begun)) => {
-                (Exchange::resumed(addr, command, begun), State::Exchanging)
+                (Exchange::on_kept(addr, command, begun), State::Exchanging)
             }
-            Ok(Step::Exchange(addr)) => (Exchange::begun(addr, command, nodes), State::Exchanging),
+            Ok(Step::Exchange(addr)) => (Exchange::making(addr, command, nodes), State::Exchanging),
             Ok(Step::Other(state)) => (Exchange::new(command), state),
             Err(error) => {
                 let state = State::Failed { error: Some(error) };

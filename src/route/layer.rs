@@ -155,8 +155,9 @@ impl RouteLayer {
     ///
     /// Wrong where a service reserves in `poll_ready`, as tower's `ConcurrencyLimit` does, below a layer that may answer a
     /// command without passing it on, as a [`Breaker`](crate::BreakerLayer), [lanes](crate::ExclusiveLaneLayer) for blocking
-    /// commands or `LoadShed` do: the service would hold on to its place for as long. What a
-    /// [builder](crate::Cluster::builder) makes without [node layers](crate::ClusterBuilder::node_layer) is kept already.
+    /// commands or `LoadShed` do: the service would hold on to its place for as long. A
+    /// [builder](crate::Cluster::builder) keeps services unless it has [node layers](crate::ClusterBuilder::node_layer), and
+    /// can be [told to](crate::ClusterBuilder::keep_services).
     #[must_use]
     pub fn keep_services(mut self) -> Self {
         self.config.keeps_services = true;
@@ -170,7 +171,7 @@ impl RouteLayer {
         self
     }
 
-    /// Ends the task that keeps the topology when this life ends.
+    /// Ends the tasks that keep the topology and the [services](Self::keep_services) when this life ends.
     #[must_use]
     pub fn lifecycle(mut self, lifecycle: &Lifecycle) -> Self {
         self.config.lifecycle = lifecycle.clone();

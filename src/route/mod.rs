@@ -120,9 +120,9 @@ mod current;
 mod doubts;
 mod exchange;
 pub mod future;
+mod kept;
 mod layer;
 mod make;
-mod near;
 mod refresh;
 mod replies;
 mod shared;
@@ -164,16 +164,12 @@ impl<C: MakeNode> Route<C> {
             nodes,
         }
     }
-}
 
-impl<C: MakeNode> Route<C> {
     /// The current topology; `None` until one was discovered.
     pub fn topology(&self) -> Option<Arc<Topology>> {
         self.handle.shared().current().load_full()
     }
-}
 
-impl<C: MakeNode> Route<C> {
     /// Waits until a topology is known.
     ///
     /// Returns at once if one is; waits for the discovery under way otherwise, or starts one. It is bounded by the

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::current::Current;
 use super::doubts::{Doubts, Evidence};
+use super::kept::{Begun, Kept};
 use super::make::MakeNode;
-use super::near::{Begun, Near};
 use super::refresh;
 use super::replies::{DISCOVERING, REFRESHING};
 use crate::addr::NodeAddr;
@@ -174,13 +174,13 @@ pub(super) struct Handle<C: MakeNode> {
     /// Locked only to be cloned: it need not be `Sync`. What is here is never driven to readiness.
     nodes: Mutex<C>,
     /// None if services are not to be kept.
-    near: Option<Near<C::Node>>,
+    kept: Option<Kept<C::Node>>,
 }
 
 impl<C: MakeNode> Handle<C> {
     pub(super) fn new(nodes: C, config: Config) -> Self {
         Self {
-            near: config.keeps_services.then(Near::new),
+            kept: (config.keeps_services).then(|| Kept::new(config.lifecycle.clone())),
             shared: Arc::new(Shared::new(config)),
             task: Mutex::new(None),
             nodes: Mutex::new(nodes),
@@ -191,15 +191,15 @@ impl<C: MakeNode> Handle<C> {
         &self.shared
     }
 
-    /// Sends a command to the primary of its slot, if that one's service is at hand.
+    /// Sends a command to the primary of its slot, if that one's service is kept.
     #[inline]
     pub(super) fn begin(
         &self,
         slot: Slot,
         command: &Command,
     ) -> Option<(NodeAddr, Begun<C::Node>)> {
-        let near = self.near.as_ref()?;
-        let begun = near.begin(&self.shared.current, slot, command)?;
+        let kept = self.kept.as_ref()?;
+        let begun = kept.begin(&self.shared.current, slot, command)?;
         if let (_, Begun::Sent(_)) = begun {
             self.shared.config.counters.cache_hits().increment();
         }
@@ -208,9 +208,8 @@ impl<C: MakeNode> Handle<C> {
 
     /// Keeps the service of a node, after it was used for this slot.
     pub(super) fn keep(&self, slot: Slot, addr: &NodeAddr, node: C::Node) {
-        if let Some(near) = &self.near {
-            let lifecycle = &self.shared.config.lifecycle;
-            near.keep(&self.shared.current, slot, addr, node, lifecycle);
+        if let Some(kept) = &self.kept {
+            kept.keep(&self.shared.current, slot, addr, node);
         }
     }
 
@@ -221,9 +220,7 @@ impl<C: MakeNode> Handle<C> {
         let confirmed = self.shared.progress.borrow().confirmed;
         confirmed.is_some_and(|at| at.elapsed() <= recent)
     }
-}
 
-impl<C: MakeNode> Handle<C> {
     /// A make-service of nodes, for whoever has none.
     pub(super) fn nodes(&self) -> C {
         self.nodes.lock().clone()

@@ -114,7 +114,7 @@ where
         };
         let mut is_expired = false;
         loop {
-            let (polled, promised) = wakeup::heed(cx, |cx| inner.as_mut().poll(cx));
+            let (polled, arranged) = wakeup::heed(cx, |cx| inner.as_mut().poll(cx));
             if let Poll::Ready(result) = polled {
                 return Poll::Ready(result.map_err(|error| {
                     let error = error.into();
@@ -131,12 +131,12 @@ where
                 this.alarm.counters().timeouts().increment();
                 return Poll::Ready(Err(limit.error().into()));
             }
-            if promised.is_some_and(|at| at <= limit.deadline) {
+            if arranged.is_some_and(|at| at <= limit.deadline) {
                 if this.alarm.leave() || Instant::now() < limit.deadline {
                     return Poll::Pending;
                 }
             } else if this.alarm.poll_rung(limit.deadline, cx).is_pending() {
-                wakeup::promise(limit.deadline, cx);
+                wakeup::arrange(limit.deadline, cx);
                 return Poll::Pending;
             }
             // Whatever waits below knows better than we do what became of the command, and tells when it is

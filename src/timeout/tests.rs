@@ -204,9 +204,11 @@ fn time_spent_blocking_is_not_part_of_the_timeout() {
     assert_eq!(and_block_time(TIMEOUT, BlockTime::Forever), None);
 }
 
-/// Pending; each poll promises to be woken at the deadline, or does not.
-fn promising(
-    promises: &'static [bool],
+const IN_TIME: Option<Duration> = Some(Duration::ZERO);
+
+/// Pending; what each poll arranges: to be woken so long after the deadline, or nothing.
+fn arranging(
+    arranged: &'static [Option<Duration>],
 ) -> (
     Timeout<
         impl Service<
@@ -221,10 +223,10 @@ fn promising(
     let counters = Counters::new();
     let inner = service_fn(|command: Command| {
         let deadline = command.deadline().expect("a deadline");
-        let mut promises = promises.iter();
+        let mut arranged = arranged.iter();
         std::future::poll_fn(move |cx| {
-            if *promises.next().expect("no more polls") {
-                crate::wakeup::promise(deadline, cx);
+            if let Some(late) = arranged.next().expect("no more polls") {
+                crate::wakeup::arrange(deadline + *late, cx);
             }
             std::task::Poll::Pending
         })
@@ -235,7 +237,7 @@ fn promising(
 
 #[tokio::test(start_paused = true)]
 async fn no_alarm_is_set_for_who_is_woken_anyway() {
-    let (mut service, _) = promising(&[true, true]);
+    let (mut service, _) = arranging(&[IN_TIME, IN_TIME]);
     let mut response = task::spawn(service.call(get()));
     assert_pending!(response.poll());
     assert_pending!(response.poll());
@@ -244,8 +246,8 @@ async fn no_alarm_is_set_for_who_is_woken_anyway() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_alarm_is_set_once_nobody_promises_any_more() {
-    let (mut service, counters) = promising(&[true, false, false, false]);
+async fn an_alarm_is_set_once_nothing_is_arranged_any_more() {
+    let (mut service, counters) = arranging(&[IN_TIME, None, None, None]);
     let mut response = task::spawn(service.call(get()));
     assert_pending!(response.poll());
     assert_pending!(response.poll());
@@ -256,8 +258,20 @@ async fn an_alarm_is_set_once_nobody_promises_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_waiting_past_the_deadline_is_ended_whatever_was_promised() {
-    let (mut service, counters) = promising(&[true, true, true]);
+async fn an_alarm_is_set_for_who_is_woken_too_late() {
+    const LATE: Option<Duration> = Some(Duration::from_secs(1));
+    let (mut service, counters) = arranging(&[LATE, LATE, LATE]);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    assert!(response.is_woken());
+    assert_ready_err!(response.poll());
+    assert_eq!(counters.snapshot().timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_waiting_past_the_deadline_is_ended_whatever_was_arranged() {
+    let (mut service, counters) = arranging(&[IN_TIME, IN_TIME, IN_TIME]);
     let mut response = task::spawn(service.call(get()));
     assert_pending!(response.poll());
     sleep(TIMEOUT).await;
@@ -280,11 +294,25 @@ async fn of_two_timeouts_one_sets_an_alarm() {
     let mut ready = task::spawn(());
     assert_ready_ok!(ready.enter(|cx, _| outer.poll_ready(cx)));
     let mut response = task::spawn(outer.call(get()));
-    let (_, promised) =
+    let (_, arranged) =
         response.enter(|cx, response| crate::wakeup::heed(cx, |cx| response.poll(cx)));
-    assert_eq!(promised, Some(Instant::now() + TIMEOUT), "the inner one's");
+    assert_eq!(arranged, Some(Instant::now() + TIMEOUT), "the inner one's");
     sleep(TIMEOUT + Duration::from_millis(10)).await;
     assert!(response.is_woken());
     assert_ready_err!(response.poll());
     assert_eq!(outer_counters.snapshot().timeouts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_alarm_of_an_inner_timeout_that_is_dropped_is_nothing_to_rely_on() {
+    let (mut inner, _handle, _) = service(TIMEOUT);
+    let mut response = call(&mut inner, get()).into_inner();
+    task::spawn(()).enter(|cx, _| {
+        let (_, arranged) = crate::wakeup::heed(cx, |cx| {
+            assert!(std::pin::Pin::new(&mut response).poll(cx).is_pending());
+            drop(response);
+            std::task::Poll::<()>::Pending
+        });
+        assert_eq!(arranged, None);
+    });
 }

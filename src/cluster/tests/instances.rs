@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 use super::super::Cluster;
 use crate::command::{Command, cmd};
@@ -225,5 +225,65 @@ async fn a_request_from_inside_a_call_has_an_instance_of_its_own() {
     for calls in [1, 2] {
         let number: i64 = cluster.query(cmd("OUTER")).await.expect("an integer");
         assert_eq!(number, calls);
+    }
+}
+
+/// A node layer whose services count their clones.
+#[derive(Clone, Default)]
+struct CountClones(Arc<AtomicUsize>);
+
+struct Counted<S> {
+    inner: S,
+    clones: Arc<AtomicUsize>,
+}
+
+impl<S> Layer<S> for CountClones {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        let clones = Arc::clone(&self.0);
+        Counted { inner, clones }
+    }
+}
+
+impl<S: Clone> Clone for Counted<S> {
+    fn clone(&self) -> Self {
+        self.clones.fetch_add(1, Ordering::Relaxed);
+        CountClones(Arc::clone(&self.clones)).layer(self.inner.clone())
+    }
+}
+
+impl<S: Service<Command>> Service<Command> for Counted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, command: Command) -> S::Future {
+        self.inner.call(command)
+    }
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn with_node_layers_services_are_made_for_each_request_unless_told_to_keep_them() {
+    let fake = crate::testing::FakeCluster::start(1).await;
+    for (told, is_made_anew) in [(None, true), (Some(false), true), (Some(true), false)] {
+        let layer = CountClones::default();
+        let mut builder = Cluster::builder(fake.urls()).node_layer(layer.clone());
+        if let Some(keeps) = told {
+            builder = builder.keep_services(keeps);
+        }
+        let cluster = builder.connect().await.expect("connected");
+        let get = async || cluster.get::<Option<String>>("k").await.expect("a reply");
+        get().await;
+        let before = layer.0.load(Ordering::Relaxed);
+        get().await;
+        get().await;
+        let clones = layer.0.load(Ordering::Relaxed) - before;
+        assert_eq!(clones >= 2, is_made_anew, "{told:?}: {clones}");
     }
 }

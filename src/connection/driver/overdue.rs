@@ -35,7 +35,7 @@ impl<IO> Driver<IO> {
                 return;
             };
             if deadline <= now {
-                overdue.extend(promise.waker());
+                overdue.extend(promise.take_waker());
             }
             first = Some(first.map_or(deadline, |first: Instant| first.min(deadline)));
         };
@@ -47,7 +47,7 @@ impl<IO> Driver<IO> {
             }
         }
         self.taken.promises().for_each(&mut look);
-        self.queue.for_each(look);
+        self.queue.look_at_each(look);
         self.deadlines.looked(now, commands, first);
         // Outside of the queue's lock.
         overdue.into_iter().for_each(Waker::wake);

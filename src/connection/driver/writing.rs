@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::{Driver, Due, InFlight};
 use crate::command::{BlockTime, Command};
 use crate::connection::future;
+use crate::connection::outgoing::{Content, Entry};
 use crate::connection::queue::{self, Taken};
 use crate::connection::reply::Promise;
 use crate::connection::unit::Unit;
-use crate::connection::waiting::{Content, Entry};
 use crate::error::Delivery;
 
 /// No more commands are encoded while this many bytes wait for the socket: those that are not can still be

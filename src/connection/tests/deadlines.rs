@@ -134,22 +134,59 @@ async fn a_caller_without_a_deadline_is_not_woken() {
 
 /// What a Timeout around it would find.
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_waited_for_promises_a_wake_up_at_the_deadline() {
+async fn a_reply_that_is_waited_for_arranges_a_wake_up_at_the_deadline() {
     let (mut connection, _peer) = connect();
     let mut command = get("k").0;
     let deadline = Instant::now() + 100 * MS;
     command.set_deadline(deadline);
     let mut call = task::spawn(connection.call(command));
-    let promised = call.enter(|cx, call| wakeup::heed(cx, |cx| call.poll(cx)).1);
-    assert_eq!(promised, Some(deadline));
+    let arranged = call.enter(|cx, call| wakeup::heed(cx, |cx| call.poll(cx)).1);
+    assert_eq!(arranged, Some(deadline));
     // Dropped in the same poll, it wakes nobody.
     let mut call = call.into_inner();
     task::spawn(()).enter(|cx, _| {
-        let promised = wakeup::heed(cx, |cx| {
+        let (_, arranged) = wakeup::heed(cx, |cx| {
             let polled = call.poll_unpin(cx);
             drop(call);
             polled
         });
-        assert_eq!(promised.1, None);
+        assert_eq!(arranged, None);
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_has_come_arranges_nothing() {
+    let (mut connection, mut peer) = connect();
+    let mut call = call(&mut connection, "k", 100 * MS);
+    expect(&mut peer, &get("k").1).await;
+    peer.write_all(b"$1\r\nv\r\n").await.expect("open");
+    settle().await;
+    call.enter(|cx, call| {
+        let (polled, arranged) = wakeup::heed(cx, |cx| {
+            // As a layer that waits for something else then.
+            assert!(call.poll(cx).is_ready());
+            std::task::Poll::<()>::Pending
+        });
+        assert!(polled.is_pending());
+        assert_eq!(arranged, None);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_has_gone_is_not_woken() {
+    let (mut connection, mut peer) = connect();
+    let mut other = call(&mut connection, "other", 200 * MS);
+    let command = {
+        let mut command = get("k").0;
+        command.set_deadline(Instant::now() + 100 * MS);
+        command
+    };
+    let mut gone = Some(connection.call(command));
+    let mut caller = task::spawn(());
+    caller.enter(|cx, _| assert!(gone.as_mut().expect("there").poll_unpin(cx).is_pending()));
+    expect(&mut peer, &(get("other").1 + &get("k").1)).await;
+    drop(gone);
+    tokio::time::sleep(150 * MS).await;
+    assert!(!caller.is_woken());
+    expect_end(&mut other, 50 * MS, Delivery::Unknown).await;
 }

@@ -94,7 +94,7 @@ impl<C: MakeNode> Job<C> {
         members: Vec<Member>,
     ) -> Self {
         Self::Exchange {
-            exchange: Exchange::with(addr, unit),
+            exchange: Exchange::to(addr, unit),
             handle,
             members,
         }

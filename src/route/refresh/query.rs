@@ -49,7 +49,7 @@ async fn ask<C: MakeNode>(
     let exchange = |subcommand: &str| {
         let mut command = cmd("CLUSTER").arg(subcommand);
         command.set_deadline(deadline);
-        Exchange::with(addr.clone(), command)
+        Exchange::to(addr.clone(), command)
     };
     let mut info = pin!(exchange("INFO"));
     let mut view = pin!(exchange(match config.discovery {

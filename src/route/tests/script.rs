@@ -75,6 +75,8 @@ pub(super) enum Act {
     /// Fails when it is polled once more, as a connection does past the deadline.
     FailPolledAgain(Error),
     Hang,
+    /// Panics as it is called.
+    Panic,
 }
 
 /// What a node does when it is dialled.
@@ -130,6 +132,11 @@ impl Peer {
                 .collect(),
         )
     }
+}
+
+/// A layer with the node at port 1 for a seed.
+pub(super) fn seeded() -> RouteLayer {
+    RouteLayer::from_addrs([addr(1)])
 }
 
 /// The make-service.
@@ -203,7 +210,7 @@ impl Script {
 
     /// A route with the node at port 1 for a seed.
     pub(super) fn route(&self) -> Cluster {
-        self.layer(RouteLayer::from_addrs([addr(1)]).keep_services())
+        self.layer(seeded().keep_services())
     }
 
     /// As [`route`](Script::route), with its topology discovered.
@@ -322,6 +329,7 @@ impl Service<Command> for Node {
             let act = act.unwrap_or_else(|| Act::Reply(peer.answer(&command)));
             (act, Duration::ZERO)
         });
+        assert!(!matches!(act, Act::Panic), "as the script says");
         Box::pin(async move {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
@@ -350,7 +358,7 @@ impl Service<Command> for Node {
                     .await;
                     Err(error.into())
                 }
-                Act::Hang => pending().await,
+                Act::Hang | Act::Panic => pending().await,
             }
         })
     }

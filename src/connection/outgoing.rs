@@ -4,21 +4,18 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::reply::Promise;
-use crate::command::Command;
+use crate::command::{Command, ShortHeader};
 
 /// A command of up to this many bytes is encoded by its caller. That takes half the memory of a [`Command`], all of which
 /// moves from the caller's core to the driver's.
 const SMALL: usize = 512;
-
-/// What comes before the arguments, of which there are fewer than ten: `*N\r\n`.
-const HEADER: usize = 4;
 
 /// Memory for encoded commands beyond this is given up once they were taken.
 const KEPT: usize = 512 * 1024;
 
 /// Commands in the order they were called.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct Outgoing {
     slots: VecDeque<Slot>,
     /// Those that are encoded, one behind the other.
     encoded: Vec<u8>,
@@ -58,7 +55,7 @@ impl Content {
     }
 }
 
-impl Waiting {
+impl Outgoing {
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -92,7 +89,7 @@ impl Waiting {
             Some(command) => Content::Command(command),
             None => {
                 let start = self.popped;
-                self.popped += HEADER + bytes;
+                self.popped += size_of::<ShortHeader>() + bytes;
                 Content::Encoded(start..self.popped)
             }
         };
@@ -133,43 +130,45 @@ mod tests {
     use crate::command::cmd;
     use crate::connection::reply;
 
-    fn push(waiting: &mut Waiting, command: Command) {
+    fn push(outgoing: &mut Outgoing, command: Command) {
         let bytes = command.encoded_len();
-        waiting.push(command, reply::pair(None).0, bytes);
+        outgoing.push(command, reply::pair(None).0, bytes);
     }
 
     /// What is popped: the bytes, or a command's name.
-    fn pop(waiting: &mut Waiting) -> Option<String> {
-        let entry = waiting.pop()?;
+    fn pop(outgoing: &mut Outgoing) -> Option<String> {
+        let entry = outgoing.pop()?;
         Some(match entry.content {
-            Content::Encoded(range) => String::from_utf8_lossy(waiting.encoded(range)).into_owned(),
+            Content::Encoded(range) => {
+                String::from_utf8_lossy(outgoing.encoded(range)).into_owned()
+            }
             Content::Command(command) => command.name().into_owned(),
         })
     }
 
     #[test]
     fn commands_come_out_in_order_in_either_form() {
-        let mut waiting = Waiting::default();
+        let mut outgoing = Outgoing::default();
         for round in 0..2 {
-            push(&mut waiting, cmd("GET").arg("a"));
-            push(&mut waiting, cmd("SET").arg("a").arg(vec![b'x'; SMALL]));
-            push(&mut waiting, cmd("GET").arg("b"));
+            push(&mut outgoing, cmd("GET").arg("a"));
+            push(&mut outgoing, cmd("SET").arg("a").arg(vec![b'x'; SMALL]));
+            push(&mut outgoing, cmd("GET").arg("b"));
             assert_eq!(
-                pop(&mut waiting).as_deref(),
+                pop(&mut outgoing).as_deref(),
                 Some("*2\r\n$3\r\nGET\r\n$1\r\na\r\n")
             );
-            push(&mut waiting, cmd("GET").arg("c"));
-            assert_eq!(pop(&mut waiting).as_deref(), Some("SET"));
+            push(&mut outgoing, cmd("GET").arg("c"));
+            assert_eq!(pop(&mut outgoing).as_deref(), Some("SET"));
             assert_eq!(
-                pop(&mut waiting).as_deref(),
+                pop(&mut outgoing).as_deref(),
                 Some("*2\r\n$3\r\nGET\r\n$1\r\nb\r\n")
             );
             assert_eq!(
-                pop(&mut waiting).as_deref(),
+                pop(&mut outgoing).as_deref(),
                 Some("*2\r\n$3\r\nGET\r\n$1\r\nc\r\n")
             );
-            assert_eq!(pop(&mut waiting), None, "round {round}");
-            waiting.clear();
+            assert_eq!(pop(&mut outgoing), None, "round {round}");
+            outgoing.clear();
         }
     }
 
@@ -189,24 +188,24 @@ mod tests {
             cmd("UNKNOWN.COMMAND").arg("k"),
             Command::pipeline([cmd("GET").arg("k")]),
         ] {
-            let mut waiting = Waiting::default();
-            push(&mut waiting, command);
-            let entry = waiting.pop().expect("one");
+            let mut outgoing = Outgoing::default();
+            push(&mut outgoing, command);
+            let entry = outgoing.pop().expect("one");
             assert!(entry.content.command().is_some());
         }
     }
 
     #[test]
     fn much_memory_is_given_up() {
-        let mut waiting = Waiting::default();
+        let mut outgoing = Outgoing::default();
         for _ in 0..2 * KEPT / SMALL {
             push(
-                &mut waiting,
+                &mut outgoing,
                 cmd("SET").arg("k").arg(vec![b'x'; SMALL - 50]),
             );
         }
-        while waiting.pop().is_some() {}
-        waiting.clear();
-        assert!(waiting.encoded.capacity() <= KEPT);
+        while outgoing.pop().is_some() {}
+        outgoing.clear();
+        assert!(outgoing.encoded.capacity() <= KEPT);
     }
 }

@@ -7,7 +7,7 @@
 //! Nothing is kept that whoever made it may want to have back:
 //!
 //! - A service that is not ready, and may hold a place in a queue, goes with the request that waits for it.
-//! - None is used once the topology has changed; the next request of its stripe lets go of it.
+//! - None is used once the topology has changed; the next request of its stripe lets go of all.
 //! - All are let go of after [`TERM`] anyway. A connection that the cache has let go of ends then, and one that is in
 //!   use is asked for again, so that it does not count as idle.
 
@@ -23,24 +23,25 @@ use tower::Service;
 
 use super::current::Current;
 use crate::addr::NodeAddr;
-use crate::cache::task::OwnedTask;
 use crate::command::{Command, Slot};
 use crate::lifecycle::Lifecycle;
 use crate::stripe::Striped;
+use crate::task::OwnedTask;
 use crate::topology::Topology;
 
 /// For how long a service is kept at most. What counts as idle was not asked for in a second or more.
 pub(super) const TERM: Duration = Duration::from_millis(500);
 
-pub(super) struct Near<N>(Arc<Shared<N>>);
+pub(super) struct Kept<N>(Arc<Shared<N>>);
 
 struct Shared<N> {
-    stripes: Striped<Mutex<Kept<N>>>,
+    stripes: Striped<Mutex<Stripe<N>>>,
+    lifecycle: Lifecycle,
     filled: Arc<Notify>,
     letting_go: OwnedTask,
 }
 
-struct Kept<N> {
+struct Stripe<N> {
     /// The topology for which this is kept, and which one that is.
     topology: Option<Arc<Topology>>,
     version: u64,
@@ -54,18 +55,20 @@ pub(super) enum Begun<N: Service<Command>> {
     NotReady(N),
 }
 
-impl<N> Near<N> {
-    pub(super) fn new() -> Self {
+// ===== impl Kept =====
+
+impl<N: Service<Command> + Send + 'static> Kept<N> {
+    /// Ends its task with this life.
+    pub(super) fn new(lifecycle: Lifecycle) -> Self {
         Self(Arc::new(Shared {
             stripes: Striped::default(),
+            lifecycle,
             filled: Arc::default(),
             letting_go: OwnedTask::default(),
         }))
     }
-}
 
-impl<N: Service<Command>> Near<N> {
-    /// Sends a command to the primary of its slot if its service is at hand.
+    /// Sends a command to the primary of its slot, if that one's service is kept.
     #[inline]
     pub(super) fn begin(
         &self,
@@ -74,16 +77,16 @@ impl<N: Service<Command>> Near<N> {
         command: &Command,
     ) -> Option<(NodeAddr, Begun<N>)> {
         // Held by another thread of the stripe, or by a service that sends a command in order to send this.
-        let mut kept = self.0.stripes.own().try_lock()?;
-        if kept.version != current.version() {
-            let gone = kept.renew(current);
-            drop(kept);
+        let mut stripe = self.0.stripes.own().try_lock()?;
+        if stripe.version != current.version() {
+            let gone = stripe.renew(current);
+            drop(stripe);
             drop(gone);
             return None;
         }
-        let Kept {
+        let Stripe {
             topology, nodes, ..
-        } = &mut *kept;
+        } = &mut *stripe;
         let (index, addr) = topology.as_ref()?.primary_index(slot)?;
         // Out of its place: if it panics, it is not used again.
         let mut node = nodes[index].take()?;
@@ -97,53 +100,34 @@ impl<N: Service<Command>> Near<N> {
             Poll::Pending => Some((addr.clone(), Begun::NotReady(node))),
             // It is finished, and the next one is asked for. Dropped without the lock, as all that is not ours.
             Poll::Ready(Err(_)) => {
-                drop(kept);
+                drop(stripe);
                 drop(node);
                 None
             }
         }
     }
-}
 
-impl<N: Send + 'static> Near<N> {
-    /// Keeps a service that was just used, if it is the slot's primary's.
-    pub(super) fn keep(
-        &self,
-        current: &Current,
-        slot: Slot,
-        addr: &NodeAddr,
-        node: N,
-        lifecycle: &Lifecycle,
-    ) {
+    /// Keeps a service that was just used, if it is that of the slot's primary.
+    pub(super) fn keep(&self, current: &Current, slot: Slot, addr: &NodeAddr, node: N) {
         // Nobody would let go of it.
         if Handle::try_current().is_err() {
             return;
         }
-        let Some(mut kept) = self.0.stripes.own().try_lock() else {
+        let Some(mut stripe) = self.0.stripes.own().try_lock() else {
             return;
         };
-        let gone = (kept.version != current.version()).then(|| kept.renew(current));
-        let Kept {
-            topology, nodes, ..
-        } = &mut *kept;
-        let primary = topology.as_ref().and_then(|map| map.primary_index(slot));
-        if let Some((index, primary)) = primary
-            && primary == addr
-            && nodes[index].is_none()
-        {
-            nodes[index] = Some(node);
-            drop(kept);
-            self.let_go_in_time(lifecycle);
-        } else {
-            drop(kept);
-            drop(node);
-        }
+        let gone = (stripe.version != current.version()).then(|| stripe.renew(current));
+        let refused = stripe.put(slot, addr, node);
+        drop(stripe);
         drop(gone);
+        if refused.is_none() {
+            self.let_go_in_time();
+        }
     }
 
-    fn let_go_in_time(&self, lifecycle: &Lifecycle) {
+    fn let_go_in_time(&self) {
         let shared = &self.0;
-        shared.letting_go.ensure(lifecycle, || {
+        shared.letting_go.ensure(&shared.lifecycle, || {
             let own = LettingGo(Arc::downgrade(shared));
             own.run(Arc::clone(&shared.filled))
         });
@@ -151,7 +135,21 @@ impl<N: Send + 'static> Near<N> {
     }
 }
 
-impl<N> Kept<N> {
+// ===== impl Stripe =====
+
+impl<N> Stripe<N> {
+    /// Hands the service back unless it has a place here, which is free.
+    fn put(&mut self, slot: Slot, addr: &NodeAddr, node: N) -> Option<N> {
+        let topology = self.topology.as_ref();
+        match topology.and_then(|topology| topology.primary_index(slot)) {
+            Some((index, primary)) if primary == addr && self.nodes[index].is_none() => {
+                self.nodes[index] = Some(node);
+                None
+            }
+            _ => Some(node),
+        }
+    }
+
     /// Begins anew with the topology that is current, and hands over what was kept.
     #[cold]
     fn renew(&mut self, current: &Current) -> Self {
@@ -168,7 +166,7 @@ impl<N> Kept<N> {
     }
 }
 
-impl<N> Default for Kept<N> {
+impl<N> Default for Stripe<N> {
     fn default() -> Self {
         Self {
             topology: None,
@@ -195,16 +193,18 @@ impl<N> LettingGo<N> {
         loop {
             filled.notified().await;
             sleep(TERM).await;
-            let Some(near) = self.0.upgrade() else { return };
-            near.let_go();
+            let Some(shared) = self.0.upgrade() else {
+                return;
+            };
+            shared.let_go();
         }
     }
 }
 
 impl<N> Drop for LettingGo<N> {
     fn drop(&mut self) {
-        if let Some(near) = self.0.upgrade() {
-            near.let_go();
+        if let Some(shared) = self.0.upgrade() {
+            shared.let_go();
         }
     }
 }

@@ -1,15 +1,18 @@
 //! One command, one node: make its service, drive it to readiness, call it.
 
+mod unsent;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
-use tower::{BoxError, Service};
+use tower::Service;
 
+use self::unsent::{Step, Unsent};
+use super::kept::Begun;
 use super::make::MakeNode;
-use super::near::Begun;
-use super::waiting::{Waiters, Waiting};
+use super::waiting::Waiters;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Delivery, Error, ErrorKind};
@@ -40,10 +43,14 @@ pin_project! {
     /// One command's way to one node and back, reusable for the next node.
     ///
     /// ```text
-    ///              make-service ready        made             ready
-    ///  Starting ───────────────────> Making ──────> Readying ──────> Calling ──> reply
-    ///     ^                                            │                │
-    ///     └──── finished, the command was not sent ────┴────────────────┘
+    ///         ┌─ Unsent ────────────────────────────────────────┐
+    ///         │          make-service ready    made             │ ready
+    ///  Idle ──┼─> Starting ────────────> Making ────> Readying ─┼───────> Calling ──> reply
+    ///   ^     │                             ^            ^      │           │ ^
+    ///   │     └─────────────────────────────┼────────────┼──────┘           │ │
+    ///   │                         begun by the call      kept, not ready    │ kept
+    ///   │                                                                   │
+    ///   └───────── finished, and the command was not sent ──────────────────┘
     /// ```
     ///
     /// Before it begins anew or gives up, and while it waits for the node, it asks whether the command belongs to
@@ -62,7 +69,7 @@ pin_project! {
     enum State<C: MakeNode> {
         /// Needs a make-service.
         Idle,
-        /// Needs the node's service. In a box: rare where services are kept, and what it takes is larger than a reply that is waited for.
+        /// Needs the node's service. In a box: rare where services are kept, and larger than a reply that is waited for.
         Unsent { unsent: Pin<Box<Unsent<C>>> },
         /// Waits for the reply. From here on the command may have been written.
         Calling { #[pin] reply: <C::Node as Service<Command>>::Future },
@@ -73,19 +80,6 @@ impl<C: MakeNode> State<C> {
     fn unsent(unsent: Unsent<C>) -> Self {
         let unsent = Box::pin(unsent);
         Self::Unsent { unsent }
-    }
-}
-
-pin_project! {
-    #[project = UnsentProj]
-    enum Unsent<C: MakeNode> {
-        /// Waits for the make-service to be ready.
-        Starting { nodes: C },
-        /// Waits for the node's service, which may mean dialling.
-        Making { #[pin] making: C::Making, waiting: Option<Waiting> },
-        /// Waits for the node's service to be ready: a bound on its load may be reached, or it does not answer. `None` while
-        /// it is asked.
-        Readying { node: Option<C::Node>, waiting: Option<Waiting> },
     }
 }
 
@@ -101,12 +95,12 @@ impl<C: MakeNode> Exchange<C> {
     }
 
     /// An exchange with this node.
-    pub(super) fn with(addr: NodeAddr, command: Command) -> Self {
+    pub(super) fn to(addr: NodeAddr, command: Command) -> Self {
         Self::in_state(addr, command, State::Idle)
     }
 
-    /// As [`with`](Exchange::with), begun on a make-service that its owner goes on to use.
-    pub(super) fn begun(addr: NodeAddr, command: Command, nodes: &mut C) -> Self {
+    /// As [`to`](Exchange::to), begun on a make-service that its owner goes on to use.
+    pub(super) fn making(addr: NodeAddr, command: Command, nodes: &mut C) -> Self {
         // Nobody has to be woken: whatever is not ready now is asked again by the first poll.
         let mut cx = Context::from_waker(Waker::noop());
         let unsent = match nodes.poll_make_ready(&mut cx) {
@@ -123,14 +117,14 @@ impl<C: MakeNode> Exchange<C> {
             // Finished. A clone will say why.
             Poll::Ready(Err(_)) => {
                 *nodes = nodes.clone();
-                return Self::with(addr, command);
+                return Self::to(addr, command);
             }
         };
         Self::in_state(addr, command, State::unsent(unsent))
     }
 
-    /// An exchange for which the node's service was found.
-    pub(super) fn resumed(addr: NodeAddr, command: Command, begun: Begun<C::Node>) -> Self {
+    /// As [`to`](Exchange::to), begun on the node's service.
+    pub(super) fn on_kept(addr: NodeAddr, command: Command, begun: Begun<C::Node>) -> Self {
         let state = match begun {
             Begun::Sent(reply) => State::Calling { reply },
             Begun::NotReady(node) => State::unsent(Unsent::Readying {
@@ -177,7 +171,7 @@ impl<C: MakeNode> Exchange<C> {
     pub(super) fn is_connecting(&self) -> bool {
         match &self.state {
             State::Idle => true,
-            State::Unsent { unsent } => !matches!(**unsent, Unsent::Readying { .. }),
+            State::Unsent { unsent } => !unsent.has_service(),
             State::Calling { .. } => false,
         }
     }
@@ -261,96 +255,6 @@ impl<C: MakeNode> Exchange<C> {
     }
 }
 
-/// What became of a command that was not sent.
-enum Step<C: MakeNode> {
-    Sent(<C::Node as Service<Command>>::Future),
-    /// It belongs to another node.
-    Moved,
-    /// What was to take it cannot; if that is the node's service, another one may be made.
-    Failed {
-        error: Error,
-        is_finished: bool,
-    },
-}
-
-impl<C: MakeNode> Unsent<C> {
-    #[inline(never)]
-    fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        sender: &impl Sender<C>,
-        command: &Command,
-        addr: &Option<NodeAddr>,
-    ) -> Poll<Step<C>> {
-        let addr = addr.as_ref().expect("polled with a node to go to");
-        let failed = |error: BoxError, is_finished| {
-            let error = not_sent(error);
-            Poll::Ready(Step::Failed { error, is_finished })
-        };
-        loop {
-            let waiting = match self.as_mut().project() {
-                UnsentProj::Starting { nodes } => {
-                    if let Err(error) = ready!(nodes.poll_make_ready(cx)) {
-                        return failed(error.into(), false);
-                    }
-                    let making = nodes.make_node(addr.clone());
-                    let waiting = None;
-                    self.set(Self::Making { making, waiting });
-                    continue;
-                }
-                UnsentProj::Making { making, waiting } => match making.poll(cx) {
-                    Poll::Ready(Ok(node)) => {
-                        let node = Some(node);
-                        let waiting = waiting.take();
-                        self.set(Self::Readying { node, waiting });
-                        continue;
-                    }
-                    Poll::Ready(Err(error)) => return failed(error.into(), false),
-                    Poll::Pending => waiting,
-                },
-                UnsentProj::Readying { node, waiting } => {
-                    let mut ready = node.take().expect("polled after it was sent");
-                    match ready.poll_ready(cx) {
-                        Poll::Ready(Ok(())) => {
-                            let reply = ready.call(command.clone());
-                            sender.keep(addr, ready);
-                            return Poll::Ready(Step::Sent(reply));
-                        }
-                        Poll::Ready(Err(error)) => return failed(error.into(), true),
-                        Poll::Pending => {
-                            *node = Some(ready);
-                            waiting
-                        }
-                    }
-                }
-            };
-            return match wait(waiting, cx, sender, command, addr) {
-                true => Poll::Ready(Step::Moved),
-                false => Poll::Pending,
-            };
-        }
-    }
-}
-
-/// Waits to be woken when the map changes. True if the command belongs elsewhere already.
-fn wait<C: MakeNode>(
-    waiting: &mut Option<Waiting>,
-    cx: &Context<'_>,
-    sender: &impl Sender<C>,
-    command: &Command,
-    addr: &NodeAddr,
-) -> bool {
-    let Some(waiters) = sender.waiters() else {
-        return false;
-    };
-    match waiting {
-        Some(waiting) => waiting.renew(cx),
-        None => *waiting = Some(Waiting::new(waiters, cx)),
-    }
-    // Asked after that, so that no change is missed.
-    !command.is_asking() && sender.has_moved(command, addr)
-}
-
 fn has_moved<C: MakeNode>(
     sender: &impl Sender<C>,
     command: &Command,
@@ -359,9 +263,4 @@ fn has_moved<C: MakeNode>(
     // `ASK` says where to go once, whatever the map says.
     let from = addr.as_ref().filter(|_| !command.is_asking());
     from.is_some_and(|from| sender.has_moved(command, from))
-}
-
-/// An error from before the call: whatever the layer that made it thinks, the command was not sent.
-fn not_sent(error: impl Into<BoxError>) -> Error {
-    Error::from(error.into()).with_delivery(Delivery::NotSent)
 }
