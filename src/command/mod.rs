@@ -230,7 +230,7 @@ impl Command {
         self.deadline
     }
 
-    /// Sets when the caller stops waiting.
+    /// Sets when the caller stops waiting. A [`Connection`](crate::Connection) wakes it then.
     #[inline]
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);

@@ -1,7 +1,8 @@
 //! The task that owns the socket.
 //!
 //! It reads and writes in one future, so that neither waits for the other, and is woken by the socket, by the
-//! first command after it ran dry, by the clock of the silence and by the probe of a suspect connection.
+//! first command after it ran dry, by the timers of the deadlines and of the silence, and by the probe of a suspect
+//! connection.
 
 mod overdue;
 mod reading;

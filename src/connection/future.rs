@@ -10,7 +10,8 @@ use crate::error::{Delivery, Error, ErrorKind};
 use crate::value::Value;
 use crate::wakeup;
 
-/// The response future of a [`Connection`](super::Connection).
+/// The response future of a [`Connection`](super::Connection). Its task is woken by the reply, by the end of the connection, and
+/// when the command's [deadline](super#deadlines) has passed.
 ///
 /// # Cancel safety
 ///

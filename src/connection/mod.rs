@@ -27,6 +27,13 @@
 //! not yet written are [not sent](crate::Delivery::NotSent). So that a server which lets nobody in is not dialled
 //! without end, this is for connections older than a second.
 //!
+//! # Deadlines
+//!
+//! Whoever waits for the reply to a command that has a [deadline](crate::Command::set_deadline) is woken when it has passed,
+//! 10 ms after it at the latest, and then gets an error of kind [`Timeout`](crate::ErrorKind::Timeout) that tells how far the
+//! command got. The driver looks at the deadlines of all its commands with one timer, so that a
+//! [`Timeout`](crate::TimeoutLayer) around it sets none for a request that waits for nothing else.
+//!
 //! # Batches
 //!
 //! A [pipeline](crate::Command::pipeline) or a [transaction](crate::Command::transaction) is one call and one

@@ -347,7 +347,7 @@ impl<C: MakeNode> Future for ResponseFuture<C> {
         let result = match self.as_mut().poll_inner(cx) {
             Poll::Ready(result) => result,
             Poll::Pending => {
-                // The timer is with the timeout layer, which polls once more when it fires.
+                // Whoever has the timer, the timeout layer or the connection, has us polled once more when it fires.
                 let was_polled = std::mem::replace(self.as_mut().project().was_polled, true);
                 let deadline = self.exchange.command().deadline();
                 if !was_polled || deadline.is_none_or(|deadline| deadline > Instant::now()) {

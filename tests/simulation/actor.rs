@@ -9,7 +9,7 @@ use tower_redis_cluster::{Command, Error, ErrorKind, FromValue, Pipeline, Value,
 
 use crate::book::Effect;
 use crate::scene::Scene;
-use crate::stack::Client;
+use crate::stack::{Client, LATENESS};
 
 pub const LEDGERS: usize = 6;
 pub const COUNTERS: usize = 4;
@@ -327,7 +327,7 @@ impl<'a> Actor<'a> {
             Err(_) => Outcome::Left,
         };
         let settings = &self.scene.settings;
-        let allowed = own.unwrap_or(settings.timeout) + block + settings.lateness();
+        let allowed = own.unwrap_or(settings.timeout) + block + LATENESS;
         let allowed = allowed + self.scene.starved_since(start);
         let elapsed = start.elapsed();
         let how = match &outcome {

@@ -24,13 +24,8 @@ pub struct Settings {
     pub max_in_flight: usize,
 }
 
-impl Settings {
-    /// How late a deadline may be kept, as `timeout`'s documentation says.
-    pub fn lateness(&self) -> Duration {
-        let tick = self.timeout / 20;
-        tick.clamp(Duration::from_millis(1), Duration::from_millis(10))
-    }
-}
+/// How late a deadline may be kept, as `timeout`'s documentation says.
+pub const LATENESS: Duration = Duration::from_millis(10);
 
 pub fn client(net: &Arc<Net>, settings: Settings) -> Client {
     let Settings { timeout, .. } = settings;
