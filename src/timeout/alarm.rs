@@ -4,7 +4,7 @@
 //! need not be exact, and nearly none ever fires. So the requests of one layer note deadline and waker in a list,
 //! and a task, the *ticker*, looks through the list at every tick. Setting an alarm and taking it back is a short
 //! lock, without an allocation once the list has grown. One list is enough: a single command that waits for nothing
-//! but a reply sets none, see [`wakeup`](crate::wakeup). A pipeline does, for its parts are woken by themselves.
+//! but a reply sets none, see [`wakeup`]. A pipeline does, for its parts are woken by themselves.
 //!
 //! ```text
 //!            set                 tick past the deadline

@@ -1,61 +1,23 @@
-//! [`ClusterBuilder`], and the stack it builds.
+//! [`ClusterBuilder`]: the settings of a client, and the layers to put into it.
+
+mod stack;
 
 use std::fmt;
 use std::time::Duration;
 
 use tower::layer::util::{Identity, Stack};
-use tower::timeout::Timeout as ConnectTimeout;
-use tower::{BoxError, Layer, Service, ServiceBuilder};
 
-use super::Cluster;
+pub use self::stack::{
+    AttemptStack, ConnectStack, DefaultStack, MakeStack, NodeStack, RequestStack,
+};
 use crate::addr::NodeAddr;
-use crate::cache::ConnectionCacheLayer;
-use crate::command::Command;
-use crate::connect::{ConnectConfig, Connector};
-use crate::connection;
-use crate::dial_limit::{DialLimit, DialLimitLayer};
-use crate::error::{Error, ErrorKind};
-use crate::exclusive::{ExclusiveLaneLayer, ExclusiveLanes};
-use crate::failfast::FailFastLayer;
-use crate::lifecycle::Lifecycle;
-use crate::limit::{InFlightLimit, InFlightLimitLayer};
-use crate::metrics::Counters;
-use crate::node::{FromFn, NodeLayer, PerAddr, PerNode, Same};
-use crate::retry::{Failure, Retry, RetryLayer, RetryPolicy};
-use crate::route::{Route, RouteLayer};
-use crate::scatter::{ScatterGather, ScatterGatherLayer};
-use crate::spread::{Spread, SpreadLayer};
-use crate::timeout::{Timeout, TimeoutLayer};
+use crate::connect::ConnectConfig;
+use crate::dial_limit::DialLimitLayer;
+use crate::node::{FromFn, NodeLayer, Same};
+use crate::retry::RetryPolicy;
 use crate::topology::AddrMap;
-use crate::trace::{Trace, TraceLayer};
-use crate::value::Value;
 
-/// What [`Cluster::connect`] and a builder without layers make.
-pub type DefaultStack = RequestStack<AttemptStack>;
-
-/// The request seam of a built stack: all that a request passes before its first attempt.
-pub type RequestStack<T> = InFlightLimit<Trace<ScatterGather<Timeout<Retry<T>>>>>;
-
-/// The attempt seam of a built stack, without the application's attempt layers: routing over cached connections, each
-/// with a lane of exclusive ones beside it.
-pub type AttemptStack<N = Identity, C = Identity> = Route<Spread<ExclusiveLanes<MakeStack<N, C>>>>;
-
-/// What makes connections in a built stack: the connector, inside the application's connect and node layers.
-pub type MakeStack<N, C> = <N as Layer<NodeStack<C>>>::Service;
-
-/// The node seam of a built stack, without the application's node layers: connections that fail fast.
-pub type NodeStack<C> = PerNode<ConnectStack<C>, PerAddr<FailFastLayer>>;
-
-/// The connect seam of a built stack.
-pub type ConnectStack<C> = <C as Layer<DialLimit<ConnectTimeout<Connector>>>>::Service;
-
-/// A client, and its way to learn of the topology.
-type Assembled<A, N, C> = (
-    Cluster<RequestStack<<A as Layer<AttemptStack<N, C>>>::Service>>,
-    AttemptStack<N, C>,
-);
-
-/// Settings of a [`Cluster`], and layers to put into its stack.
+/// Settings of a [`Cluster`](crate::Cluster), and layers to put into its stack.
 ///
 /// Each default is given with its reason. Where a setting is missing, build the stack by hand, as the crate's
 /// front page shows, or add the layer.
@@ -175,10 +137,10 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     }
 
     /// Whether a command is refused before it is sent when its arguments are not such as the
-    /// [command table](crate::command::lookup) says; true unless set. See [`Command::check`] for what is checked.
+    /// [command table](crate::command::lookup) says; true unless set. See [`Command::check`](crate::Command::check) for what is checked.
     ///
     /// Set false for servers whose commands take other arguments than those of Redis and Valkey. For a single
-    /// command there is [`Command::unchecked`].
+    /// command there is [`Command::unchecked`](crate::Command::unchecked).
     pub fn check_arguments(mut self, checks: bool) -> Self {
         self.settings.checks_arguments = checks;
         self
@@ -209,14 +171,14 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     }
 
     /// Translates the addresses that nodes announce to ones that can be reached from here: for networks that translate
-    /// addresses. See [`RouteLayer::map_addr`].
+    /// addresses. See [`RouteLayer::map_addr`](crate::RouteLayer::map_addr).
     pub fn map_addr(mut self, map: impl Fn(NodeAddr) -> NodeAddr + Send + Sync + 'static) -> Self {
         self.settings.addr_map = self.settings.addr_map.mapping(map);
         self
     }
 
     /// Which of the addresses that nodes announce may be dialled; all unless set. The URLs always may. See
-    /// [`RouteLayer::allow_addrs`].
+    /// [`RouteLayer::allow_addrs`](crate::RouteLayer::allow_addrs).
     pub fn allow_addrs(
         mut self,
         allows: impl Fn(&NodeAddr) -> bool + Send + Sync + 'static,
@@ -236,7 +198,7 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     }
 
     /// How many connections to one node there may be beside those that all requests share: for blocking commands,
-    /// [leases](Cluster::lease) and [`watch`](Cluster::watch). At least 1; 128 unless set.
+    /// [leases](crate::Cluster::lease) and [`watch`](crate::Cluster::watch). At least 1; 128 unless set.
     ///
     /// That many can wait on one node at the same time, such as workers for a queue. More wait for their turn, within
     /// their deadline. They are made when they are needed, and closed when nobody has used them for a minute; see
@@ -250,7 +212,7 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// set, true without [node layers](ClusterBuilder::node_layer) and false with them.
     ///
     /// Set true if no node layer's service reserves anything in `poll_ready`, as layers that count, trace or measure do
-    /// not: it saves an allocation and some 400 instructions per request. See [`RouteLayer::keep_services`].
+    /// not: it saves an allocation and some 400 instructions per request. See [`RouteLayer::keep_services`](crate::RouteLayer::keep_services).
     pub fn keep_services(mut self, keeps: bool) -> Self {
         self.settings.keeps_services = Some(keeps);
         self
@@ -280,9 +242,9 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// Adds a layer at the attempt seam: it sees each attempt, redirects inside it. Layers added first are
     /// outermost, here and at the other seams.
     ///
-    /// The error of the layer's service must be [`Error`] or [`BoxError`], for the retry layer to judge.
+    /// The error of the layer's service must be [`Error`](crate::Error) or [`BoxError`](tower::BoxError), for the retry layer to judge.
     ///
-    /// With such a layer each request has a clone of the stack to itself; see [`Cluster::with_kept_stack`] for when to change
+    /// With such a layer each request has a clone of the stack to itself; see [`Cluster::with_kept_stack`](crate::Cluster::with_kept_stack) for when to change
     /// that.
     ///
     /// The client's type then names the layer's service, here tower's:
@@ -358,175 +320,6 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
             node: Stack::new(layer, self.node),
             connect: self.connect,
         }
-    }
-}
-
-// What an attempt layer has to give is asked by the methods: the compiler explains a bound of a method better than
-// one of an impl, for which it says that there is no such method.
-impl<A, N, C> ClusterBuilder<A, N, C>
-where
-    C: Layer<DialLimit<ConnectTimeout<Connector>>>,
-    N: Layer<NodeStack<C>>,
-    MakeStack<N, C>: Service<
-            NodeAddr,
-            Response: Clone + Send + Sync + 'static,
-            Error: Into<BoxError>,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
-    <MakeStack<N, C> as Service<NodeAddr>>::Response:
-        Service<Command, Response = Value, Error: Into<BoxError>, Future: Send>,
-    A: Layer<AttemptStack<N, C>>,
-{
-    /// Builds the stack, and waits until the cluster's topology is known.
-    ///
-    /// One seed that answers is enough.
-    ///
-    /// # Errors
-    ///
-    /// If a URL or a setting is wrong, or no seed answers: the error names each with its reason.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub async fn connect(self) -> Result<Cluster<RequestStack<A::Service>>, Error>
-    where
-        A::Service: Service<Command, Response = Value, Error: Failure> + Clone,
-    {
-        let (cluster, route) = self.assemble()?;
-        route.discovered().await?;
-        Ok(cluster)
-    }
-
-    /// Builds the stack. It connects when it is first used.
-    ///
-    /// # Errors
-    ///
-    /// If a URL or a setting is wrong.
-    pub fn build(self) -> Result<Cluster<RequestStack<A::Service>>, Error>
-    where
-        A::Service: Service<Command, Response = Value, Error: Failure> + Clone,
-    {
-        Ok(self.assemble()?.0)
-    }
-
-    fn assemble(self) -> Result<Assembled<A, N, C>, Error>
-    where
-        A::Service: Clone,
-    {
-        let Settings {
-            urls,
-            connect,
-            timeout,
-            connect_timeout,
-            retry,
-            max_redirects,
-            checks_arguments,
-            max_in_flight,
-            max_bytes_in_flight,
-            max_exclusive,
-            connections_per_node,
-            dial_limit,
-            addr_map,
-            keeps_stack,
-            keeps_services,
-            has_node_layers,
-        } = self.settings;
-        if max_in_flight == 0 {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "max_in_flight is 0, which lets no request through; set at least 1",
-            ));
-        }
-        if connections_per_node == 0 {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "connections_per_node is 0, with which nothing can be sent; set at least 1",
-            ));
-        }
-        let config = match connect {
-            Some(config) => {
-                config.check_against(&urls)?;
-                config
-            }
-            None => ConnectConfig::from_urls(&urls)?,
-        };
-        // A connection is looked into when a request would have given up, or a second has passed without a sign of
-        // life, and given up when nothing arrives for ten times as long as a request may take. A node that forks or
-        // runs a slow script keeps its connection, however impatient the requests are.
-        let config = config.connection_unless_set(
-            connection::Config::default()
-                .suspect_after(timeout.min(Duration::from_secs(1)))
-                .stall_timeout(timeout.saturating_mul(10).max(Duration::from_secs(5))),
-        );
-        let counters = Counters::new();
-        let lifecycle = Lifecycle::new();
-
-        let route = RouteLayer::new(&urls)
-            .max_redirects(max_redirects)
-            .check_arguments(checks_arguments)
-            .with_addr_map(addr_map)
-            .counters(counters.clone())
-            .lifecycle(&lifecycle);
-        let route = match keeps_services.unwrap_or(!has_node_layers) {
-            // Of our own layers none reserves.
-            true => route.keep_services(),
-            false => route,
-        };
-        // A primary that comes back should not be slept through, and one that does not should not take all places.
-        let mut retry = retry.hurry_on(route.changes()).counters(counters.clone());
-        if !retry.bounds_waiting() {
-            retry = retry.max_waiting(max_in_flight.div_ceil(2));
-        }
-        let connector = Connector::new(config.counters(counters.clone()))
-            .suspicions(route.suspicions())
-            .lifecycle(&lifecycle);
-        let fail_fast = FailFastLayer::new().counters(counters.clone());
-        let cache = ConnectionCacheLayer::new()
-            .retain_only(route.nodes())
-            .counters(counters.clone())
-            .lifecycle(&lifecycle);
-        let lanes = ExclusiveLaneLayer::new()
-            .max_connections(max_exclusive)
-            .counters(counters.clone())
-            .lifecycle(&lifecycle);
-        let route = ServiceBuilder::new()
-            .layer(route)
-            .layer(SpreadLayer::new(connections_per_node))
-            .layer(cache)
-            .layer(lanes)
-            .layer(self.node)
-            // Next to the connection: what an application's layer makes wait is its own business.
-            .layer(NodeLayer::per_node(fail_fast))
-            .layer(self.connect)
-            // Outside of the timeout: to wait for one's turn is not to connect.
-            .layer(dial_limit.counters(counters.clone()))
-            .layer(tower::timeout::TimeoutLayer::new(connect_timeout))
-            .service(connector);
-        let stack = ServiceBuilder::new()
-            .layer(
-                InFlightLimitLayer::new(max_in_flight)
-                    .max_bytes(max_bytes_in_flight)
-                    .lifecycle(&lifecycle),
-            )
-            .layer(TraceLayer::new())
-            .layer(ScatterGatherLayer::new().check_arguments(checks_arguments))
-            .layer(TimeoutLayer::new(timeout).counters(counters.clone()))
-            .layer(RetryLayer::new(retry))
-            .layer(self.attempt)
-            .service(route.clone());
-        let cluster = Cluster::new(stack)
-            .with_ready_timeout(timeout)
-            .with_counters(counters)
-            .with_lifecycle(&lifecycle);
-        let cluster = match keeps_stack {
-            // All layers that a clone of it has are ours.
-            true => cluster.with_kept_stack(),
-            false => cluster,
-        };
-        Ok((cluster, route))
     }
 }
 
