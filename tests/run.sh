@@ -33,6 +33,8 @@ for example in quickstart pipeline transaction script watch blocking_queue scan 
     say "example $example"
     cargo run --quiet --example "$example"
 done
+say "example local_cluster"
+cargo run --quiet --example local_cluster </dev/null
 for example in axum_kv tonic_kv; do
     say "example $example"
     cargo run --quiet -p "$example"

@@ -65,6 +65,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 ///
 /// Without parameters the name stands for the stack that [`connect`](Cluster::connect) and a
 /// [builder](Cluster::builder) without layers give. See the [module docs](self) for an example.
+///
+/// # Panics
+///
+/// Requests need a tokio runtime with I/O and timers (`enable_all`). Outside of one, their futures panic when they are polled.
 #[derive(Clone)]
 pub struct Cluster<S = DefaultStack> {
     service: S,

@@ -219,10 +219,17 @@ impl fmt::Display for KeysError {
                 f,
                 "{command}: numkeys (argument {position}) is 0, where at least one key is needed"
             ),
-            Cause::TooFew { numkeys, follow } => write!(
-                f,
-                "{command}: numkeys is {numkeys}, but only {follow} arguments follow"
-            ),
+            Cause::TooFew { numkeys, follow } => {
+                let arguments = if follow == 1 {
+                    "argument follows"
+                } else {
+                    "arguments follow"
+                };
+                write!(
+                    f,
+                    "{command}: numkeys is {numkeys}, but only {follow} {arguments}"
+                )
+            }
         }
     }
 }

@@ -172,7 +172,8 @@ impl Command {
         self
     }
 
-    /// Gives this command a timeout of its own, in place of the [`TimeoutLayer`](crate::TimeoutLayer)'s.
+    /// Gives this command a timeout of its own, in place of the [`TimeoutLayer`](crate::TimeoutLayer)'s. One that blocks on the
+    /// server ends before that with the reply for "nothing came", see [`exclusive`](crate::exclusive).
     ///
     /// Methods such as [`get`](crate::Cluster::get) take none; what they do with one is
     /// `cluster.query(cmd("GET").arg(key).timeout(time))`.

@@ -88,6 +88,11 @@ impl ArgWriter<'_> {
     }
 }
 
+/// No arguments.
+impl ToArgs for () {
+    fn write_args(&self, _: &mut ArgWriter<'_>) {}
+}
+
 impl ToArgs for str {
     fn write_args(&self, out: &mut ArgWriter<'_>) {
         out.put(self);

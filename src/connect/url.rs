@@ -265,6 +265,9 @@ fn tcp_addr(text: &str) -> Result<NodeAddr, Reason> {
             None => return Err("expected a port after the brackets".into()),
         }
     } else {
+        if text.contains(',') {
+            return Err("it names several hosts; give a list of URLs, one for each".into());
+        }
         let (host, port) = match text.split_once(':') {
             Some((_, port)) if port.contains(':') => {
                 return Err("an IPv6 address must stand in brackets: [::1]:6379".into());
@@ -420,6 +423,7 @@ mod tests {
                 "only the number of a database",
             ),
             ("redis://node?timeout=5", "unknown parameter"),
+            ("redis://a:7000,b:7000", "give a list of URLs"),
             ("redis://::1:7000", "brackets"),
             ("redis://[::1", "bracket is not closed"),
             ("redis://[node]:1", "IPv6 address in the brackets"),

@@ -344,17 +344,19 @@ impl RetryPolicy {
 
     /// Writes into the last error what it cannot know.
     fn annotate(&mut self, error: &mut Error) {
-        let mut told = error.clone().with_attempts(self.attempts);
+        let told = error.clone().with_attempts(self.attempts);
         let reached = told.delivery().at_most(self.reached);
-        told = told.with_delivery(reached);
-        // A timeout says only that time was up; the attempts before it say what took it.
-        if told.is_timeout()
-            && told.source().is_none()
-            && let Some(earlier) = self.earlier.take()
-        {
-            told = told.with_source(earlier);
+        *error = Self::with_reason(told.with_delivery(reached), self.earlier.as_ref());
+    }
+
+    /// A timeout says only that time was up; the attempts before it say what took it.
+    fn with_reason(error: Error, earlier: Option<&Error>) -> Error {
+        match earlier {
+            Some(earlier) if error.is_timeout() && error.source().is_none() => {
+                error.with_source(earlier.clone())
+            }
+            _ => error,
         }
-        *error = told;
     }
 }
 

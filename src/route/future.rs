@@ -1,5 +1,6 @@
 //! The future of [`Route`](super::Route).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ enum State<C: MakeNode> {
 struct Refresh {
     refreshed: Refreshed,
     /// What the deadline passes "while", for the error.
-    during: &'static str,
+    during: Cow<'static, str>,
 }
 
 /// Who sends a single command.
@@ -176,8 +177,8 @@ impl<C: MakeNode> ResponseFuture<C> {
                         }
                         continue;
                     };
-                    let reply = reply?;
-                    let Value::Error(error) = &reply else {
+                    let mut reply = reply?;
+                    let Value::Error(error) = &mut reply else {
                         return Poll::Ready(Ok(reply));
                     };
                     if let Some(redirect) = self.redirect(error) {
@@ -187,6 +188,9 @@ impl<C: MakeNode> ResponseFuture<C> {
                     }
                     if is_sign_of_change(error) {
                         self.trigger();
+                    }
+                    if let Some(addr) = self.exchange.addr() {
+                        error.set_origin(addr, self.slot);
                     }
                     return Poll::Ready(Ok(reply));
                 }
@@ -231,7 +235,7 @@ impl<C: MakeNode> ResponseFuture<C> {
             shared.current().renew(&from);
             let refresh = Refresh {
                 refreshed: this.handle.refresh(),
-                during: MOVED_TO_ITSELF,
+                during: MOVED_TO_ITSELF.into(),
             };
             *this.state = State::Waiting {
                 refresh: Box::new(refresh),

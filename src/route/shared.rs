@@ -1,5 +1,6 @@
 //! What the clones of a `Route`, their futures and the refresh task share.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::doubts::{Doubts, Evidence};
 use super::kept::{Begun, Kept};
 use super::make::MakeNode;
 use super::refresh;
-use super::replies::{DISCOVERING, REFRESHING};
+use super::replies::{REFRESHING, discovering};
 use crate::addr::NodeAddr;
 use crate::command::{Command, Slot};
 use crate::error::{Error, ErrorKind};
@@ -161,7 +162,7 @@ impl Drop for Running {
                 true => shut_down(),
                 false => Error::new(
                     ErrorKind::Topology,
-                    "the runtime on which the topology was to be refreshed was shut down",
+                    "the task that keeps the topology has ended: its runtime was shut down, or has no timers or I/O (enable_all)",
                 ),
             }));
     }
@@ -300,11 +301,12 @@ impl<C: MakeNode> Handle<C> {
     }
 
     /// Waits for what may tell of a node that is not known, the first discovery or a refresh, and says which.
-    pub(super) fn missing(&self) -> (Refreshed, &'static str) {
+    pub(super) fn missing(&self) -> (Refreshed, Cow<'static, str>) {
         if self.shared.current.is_known() {
-            (self.refresh(), REFRESHING)
+            (self.refresh(), REFRESHING.into())
         } else {
-            (self.discovery(), DISCOVERING)
+            let seeds = self.shared.config.seeds.as_deref().unwrap_or_default();
+            (self.discovery(), discovering(seeds).into())
         }
     }
 }

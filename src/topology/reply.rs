@@ -27,16 +27,15 @@ pub(super) fn malformed(command: &str, what: impl std::fmt::Display) -> Error {
 fn refusal(error: &crate::value::ServerError, command: &str) -> Error {
     let is_standalone =
         memchr::memmem::find(error.message(), b"cluster support disabled").is_some();
-    let message = if is_standalone {
-        "not a cluster node: its cluster support is disabled".to_owned()
-    } else {
-        format!("{command} was refused: {error}")
-    };
+    if is_standalone {
+        let message = "not a cluster node: its cluster support is disabled";
+        return Error::new(ErrorKind::Config, message);
+    }
     let kind = match error.code() {
         "NOAUTH" | "WRONGPASS" => ErrorKind::Authentication,
         _ => ErrorKind::Topology,
     };
-    Error::new(kind, message)
+    Error::new(kind, format!("{command} was refused: {error}"))
 }
 
 /// The value without its attributes.

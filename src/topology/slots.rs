@@ -233,7 +233,7 @@ mod tests {
             "ERR This instance has cluster support disabled",
         ));
         let error = read(&reply).expect_err("an error reply");
-        assert_eq!(error.kind(), ErrorKind::Topology);
+        assert_eq!(error.kind(), ErrorKind::Config);
         assert!(
             error.to_string().contains("cluster support is disabled"),
             "{error}"

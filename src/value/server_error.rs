@@ -4,31 +4,65 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::addr::NodeAddr;
+use crate::command::Slot;
 use crate::error::Delivery;
 
 /// An error reply, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
 ///
-/// Its first word, the [`code`](ServerError::code), is what programs look at; the rest is for people.
-#[derive(Clone, PartialEq, Eq)]
+/// Its first word, the [`code`](ServerError::code), is what programs look at; the rest is for people. Two are equal if
+/// their texts are, whoever sent them.
+#[derive(Clone)]
 pub struct ServerError {
+    // In a box: values are as large as the largest of them, and errors are rare.
+    inner: Box<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
     line: Bytes,
+    node: Option<NodeAddr>,
+    slot: Option<Slot>,
 }
 
 impl ServerError {
     /// An error reply with this text, code first, without the leading `-`.
     pub fn new(line: impl Into<Bytes>) -> Self {
-        Self { line: line.into() }
+        Self {
+            inner: Box::new(Inner {
+                line: line.into(),
+                node: None,
+                slot: None,
+            }),
+        }
+    }
+
+    /// The node that answered so, if a [`Route`](crate::Route) passed the reply on.
+    pub fn node(&self) -> Option<&NodeAddr> {
+        self.inner.node.as_ref()
+    }
+
+    /// The slot of the command that was answered so, from the same source.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        self.inner.slot
+    }
+
+    /// Notes where it comes from.
+    #[cold]
+    pub(crate) fn set_origin(&mut self, node: &NodeAddr, slot: Option<Slot>) {
+        self.inner.node = Some(node.clone());
+        self.inner.slot = slot;
     }
 
     /// The first word, such as `WRONGTYPE`; empty if it is not text.
     pub fn code(&self) -> &str {
-        let end = memchr::memchr(b' ', &self.line).unwrap_or(self.line.len());
-        std::str::from_utf8(&self.line[..end]).unwrap_or_default()
+        let end = memchr::memchr(b' ', &self.inner.line).unwrap_or(self.inner.line.len());
+        std::str::from_utf8(&self.inner.line[..end]).unwrap_or_default()
     }
 
     /// True if this text is part of it.
     pub(crate) fn repeats(&self, text: &str) -> bool {
-        !text.is_empty() && memchr::memmem::find(&self.line, text.as_bytes()).is_some()
+        !text.is_empty() && memchr::memmem::find(&self.inner.line, text.as_bytes()).is_some()
     }
 
     /// True if a server refused a command that it, or another node, will serve later.
@@ -58,12 +92,12 @@ impl ServerError {
 
     /// The bytes after the code.
     pub fn message(&self) -> &[u8] {
-        memchr::memchr(b' ', &self.line).map_or(&[], |space| &self.line[space + 1..])
+        memchr::memchr(b' ', &self.inner.line).map_or(&[], |space| &self.inner.line[space + 1..])
     }
 
     /// The whole text, as sent.
     pub fn as_bytes(&self) -> &Bytes {
-        &self.line
+        &self.inner.line
     }
 
     /// [`Delivery::NotApplied`] where the code says that the server refused the command before it touched any
@@ -71,7 +105,7 @@ impl ServerError {
     /// have failed halfway.
     pub fn delivery(&self) -> Delivery {
         // Redis 7 and Valkey pass on the code of the call that failed, and add where: the script had been running.
-        if memchr::memmem::find(&self.line, b" script: ").is_some() {
+        if memchr::memmem::find(&self.inner.line, b" script: ").is_some() {
             return Delivery::Unknown;
         }
         match self.code() {
@@ -84,6 +118,14 @@ impl ServerError {
     }
 }
 
+impl PartialEq for ServerError {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.line == other.inner.line
+    }
+}
+
+impl Eq for ServerError {}
+
 impl std::error::Error for ServerError {}
 
 /// No more of an error than this many bytes is for people to read, and for logs to hold.
@@ -92,10 +134,10 @@ const SHOWN: usize = 1024;
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Servers repeat the first arguments of a command they do not know: a value, perhaps.
-        let text = String::from_utf8_lossy(&self.line[..self.line.len().min(SHOWN)]);
+        let text = String::from_utf8_lossy(&self.inner.line[..self.inner.line.len().min(SHOWN)]);
         let (text, is_whole) = match text.split_once(", with args beginning with:") {
             Some((text, _)) => (text, true),
-            None => (&*text, self.line.len() <= SHOWN),
+            None => (&*text, self.inner.line.len() <= SHOWN),
         };
         f.write_str(text)?;
         f.write_str(if is_whole { "" } else { "..." })

@@ -10,7 +10,8 @@ commands! {
     ///
     /// To run a script, prefer [`script`](Cluster::script), which sends the source only to nodes that do not have it.
     ///
-    /// Keys decide where a script or function runs, and must be in one slot; without keys it runs on any primary.
+    /// Keys decide where a script or function runs, and must be in one slot; without keys, which is `()`, it runs on any
+    /// primary.
     /// Libraries and scripts are kept by each primary for itself, so what changes them is sent to all of them. A
     /// primary that is added later has none of them until they are loaded again.
     ///

@@ -81,7 +81,7 @@ fn what_is_missing_or_does_not_match_is_named() {
         ),
         (
             "EVAL s 2 a",
-            "EVAL: numkeys is 2, but only 1 arguments follow (command EVAL, not sent)",
+            "EVAL: numkeys is 2, but only 1 argument follows (command EVAL, not sent)",
         ),
         (
             "ZMPOP two a MIN",

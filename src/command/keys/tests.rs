@@ -120,7 +120,7 @@ fn a_wrong_numkeys_is_named() {
         ),
         (
             "LMPOP 18446744073709551615 a",
-            "LMPOP: numkeys is 18446744073709551615, but only 1 arguments follow",
+            "LMPOP: numkeys is 18446744073709551615, but only 1 argument follows",
         ),
     ] {
         let error = find(line).expect_err(line);

@@ -59,9 +59,15 @@ impl RetryPolicy {
     ) -> impl Iterator<Item = Result<Value, Error>> {
         let results = batch.in_hindsight(results);
         results.map(|result| {
-            result.map_err(|error| match error.attempts() {
-                0 => error.with_attempts(self.attempts),
-                _ => error,
+            result.map_err(|error| {
+                // Of several commands, the one whose failure is remembered may have been for another node.
+                let earlier = self.earlier.as_ref();
+                let earlier = earlier.filter(|earlier| earlier.node() == error.node());
+                let error = Self::with_reason(error, earlier);
+                match error.attempts() {
+                    0 => error.with_attempts(self.attempts),
+                    _ => error,
+                }
             })
         })
     }

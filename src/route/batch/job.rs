@@ -1,5 +1,6 @@
 //! What the parts of a pipeline wait for: an exchange with a node, or a refresh.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -24,7 +25,7 @@ pin_project! {
         /// The replies of one node to one unit.
         Exchange { #[pin] exchange: Exchange<C>, handle: Arc<Handle<C>>, members: Vec<Member> },
         /// A refresh that may tell where to send them.
-        Refresh { refreshed: Refreshed, during: &'static str, parts: Vec<usize> },
+        Refresh { refreshed: Refreshed, during: Cow<'static, str>, parts: Vec<usize> },
     }
 }
 

@@ -9,6 +9,7 @@ mod job;
 mod part;
 mod replied;
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -157,7 +158,7 @@ impl<C: MakeNode> BatchRun<C> {
         is_admitted
     }
 
-    fn wait(&mut self, parts: Vec<usize>, refreshed: Refreshed, during: &'static str) {
+    fn wait(&mut self, parts: Vec<usize>, refreshed: Refreshed, during: Cow<'static, str>) {
         self.jobs.push(Job::Refresh {
             refreshed,
             during,

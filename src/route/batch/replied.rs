@@ -34,7 +34,7 @@ impl<C: MakeNode> BatchRun<C> {
         let mut is_changing = false;
         for (part, result) in results {
             match result {
-                Ok(Value::Error(error)) => match self.redirect(part, &error, &addr) {
+                Ok(Value::Error(mut error)) => match self.redirect(part, &error, &addr) {
                     Some(Ok(redirect)) => redirected.push((part, redirect)),
                     Some(Err(error)) => {
                         is_changing = true;
@@ -42,6 +42,7 @@ impl<C: MakeNode> BatchRun<C> {
                     }
                     None => {
                         is_changing |= is_sign_of_change(&error);
+                        error.set_origin(&addr, self.parts[part].slot);
                         self.parts[part].settle(Value::Error(error));
                     }
                 },
@@ -124,7 +125,7 @@ impl<C: MakeNode> BatchRun<C> {
             // As for one command: whoever answered there is not who the cluster means.
             shared.current().renew(from);
             let refreshed = self.handle.refresh();
-            self.wait(to_itself, refreshed, MOVED_TO_ITSELF);
+            self.wait(to_itself, refreshed, MOVED_TO_ITSELF.into());
         }
         is_stale || is_beyond
     }

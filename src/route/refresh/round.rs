@@ -166,11 +166,13 @@ impl<C: MakeNode> Round<C> {
 
 /// The error that says what each node had to say.
 fn nobody_knows(failures: Vec<(NodeAddr, Error)>) -> Error {
-    let is_refused = |(_, error): &(_, Error)| error.kind() == ErrorKind::Authentication;
-    let kind = match !failures.is_empty() && failures.iter().all(is_refused) {
-        true => ErrorKind::Authentication,
-        false => ErrorKind::Topology,
-    };
+    // What all of them say, if time does not mend it.
+    let is_final = |kind: &ErrorKind| matches!(kind, ErrorKind::Authentication | ErrorKind::Config);
+    let kind = failures.first().map(|(_, error)| error.kind());
+    let kind = kind
+        .filter(is_final)
+        .filter(|kind| failures.iter().all(|(_, error)| error.kind() == *kind))
+        .unwrap_or(ErrorKind::Topology);
     let mut message = "no node gave a usable view of the cluster".to_owned();
     for (index, (addr, error)) in failures.iter().enumerate() {
         message.push_str(if index == 0 { ": " } else { "; " });

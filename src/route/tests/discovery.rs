@@ -57,6 +57,19 @@ async fn failed_discovery_says_what_each_seed_had_to_say() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_no_node_is_of_a_cluster_time_will_not_mend_it() {
+    let script = Script::default();
+    for port in [1, 2] {
+        script.with(port, |peer| {
+            peer.view = Some(error("ERR This instance has cluster support disabled"))
+        });
+    }
+    let cluster = script.layer(RouteLayer::from_addrs((1..=2).map(addr)));
+    let failure = cluster.send(to(5)).await.expect_err("no cluster");
+    assert_eq!(failure.kind(), ErrorKind::Config);
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_credentials_are_named_as_such() {
     let script = Script::default();
     script.with(1, |peer| {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::script::{Act, Cluster, Make, Script, addr, error, ok, slot, slots, to};
+use super::script::{Act, Cluster, Make, Script, addr, error, ok, part, slot, slots, to};
 use crate::command::{Command, Target, cmd};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::route::RouteLayer;
@@ -192,6 +192,31 @@ async fn deadline_bounds_the_wait_for_a_topology() {
         .expect_err("nobody answers");
     assert!(error.is_timeout(), "{error}");
     assert_eq!(error.delivery(), Delivery::NotSent);
+    let text = "while the topology was being discovered from 10.0.0.1:1 (";
+    assert!(error.to_string().contains(text), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_reply_says_which_node_gave_it() {
+    let script = Script::agreeing(&[1], &ALL);
+    let cluster = script.discovered().await;
+    script.reply(1, error("OOM command not allowed"));
+    let reply = cluster.send(to(5)).await.expect("a reply");
+    let reply = reply.as_error().expect("an error");
+    assert_eq!(
+        (reply.node(), reply.slot()),
+        (Some(&addr(1)), Some(slot(5)))
+    );
+
+    script.reply_to(1, "b", error("OOM command not allowed"));
+    let pipeline = Command::pipeline([part(5, "a"), part(6, "b")]);
+    let replies = cluster.send(pipeline).await.expect("replies");
+    let reply = replies.as_array().and_then(|replies| replies[1].as_error());
+    let reply = reply.expect("an error");
+    assert_eq!(
+        (reply.node(), reply.slot()),
+        (Some(&addr(1)), Some(slot(6)))
+    );
 }
 
 #[tokio::test(start_paused = true)]

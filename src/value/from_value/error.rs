@@ -109,7 +109,11 @@ impl fmt::Display for ConversionError {
                 Place::ValueOfKey(index) => write!(f, "value {index}: "),
             }?;
         }
-        write!(f, "expected {}, got {}", self.inner.wanted, self.inner.got)
+        write!(f, "expected {}, got {}", self.inner.wanted, self.inner.got)?;
+        match self.inner.got {
+            Shape::Nil => f.write_str(": ask for an Option where there may be no value"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -46,7 +46,8 @@ pub use self::error::ConversionError;
 ///     assert_eq!(map["age"], 7);
 /// }
 /// let error = Vec::<u8>::from_value(Value::Nil).unwrap_err();
-/// assert_eq!(error.to_string(), "expected a string, got nil");
+/// let message = "expected a string, got nil: ask for an Option where there may be no value";
+/// assert_eq!(error.to_string(), message);
 /// # Ok::<_, tower_redis_cluster::ConversionError>(())
 /// ```
 ///

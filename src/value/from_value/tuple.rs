@@ -94,6 +94,7 @@ mod tests {
     fn the_failing_element_is_named() {
         let value = Value::Array(vec![Value::Integer(1), Value::Nil]);
         let error = <(i64, i64)>::from_value(value).unwrap_err();
-        assert_eq!(error.to_string(), "element 1: expected an integer, got nil");
+        let nil = "element 1: expected an integer, got nil: ask for an Option where there may be no value";
+        assert_eq!(error.to_string(), nil);
     }
 }

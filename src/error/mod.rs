@@ -3,6 +3,12 @@
 //! Inside the stack, services talk in [`BoxError`] as Tower services do, so that any layer fits between ours.
 //! At the edge, [`Error::from`] finds our own error again inside whatever the layers between made of it.
 
+mod delivery;
+mod kind;
+mod shown;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,113 +16,22 @@ use std::sync::Arc;
 
 use tower::BoxError;
 
+pub use self::delivery::Delivery;
+pub use self::kind::ErrorKind;
+use self::shown::Shown;
 use crate::addr::NodeAddr;
 use crate::command::Slot;
 use crate::scatter::PartialFailure;
 use crate::value::ServerError;
-
-/// How far a command got before it failed: what decides whether it may be sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Delivery {
-    /// No byte of it was written. Every command may be retried.
-    NotSent,
-    /// The server refused it without applying it (`TRYAGAIN`, `CLUSTERDOWN`, `LOADING`, ...).
-    /// Every command may be retried.
-    NotApplied,
-    /// It was written, and then the connection or the deadline went: it may have been applied or not.
-    /// Only read-only or explicitly idempotent commands may be retried. Also for a reply of another type than asked
-    /// for, and for error replies that do not tell ([`ServerError::delivery`]).
-    Unknown,
-}
-
-impl Delivery {
-    /// How far the command got at most, of what is known from two sources.
-    pub(crate) fn at_most(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::NotApplied, _) | (_, Self::NotApplied) => Self::NotApplied,
-            (Self::NotSent, Self::NotSent) => Self::NotSent,
-        }
-    }
-}
-
-impl fmt::Display for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotSent => "not sent",
-            Self::NotApplied => "not applied",
-            Self::Unknown => "may have been applied",
-        })
-    }
-}
-
-/// What went wrong, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A node could not be reached, or did not complete the handshake.
-    Connect,
-    /// The server refused the credentials.
-    Authentication,
-    /// An established connection was lost or closed.
-    Connection,
-    /// The deadline passed.
-    Timeout,
-    /// The peer sent something that is not RESP, or an answer that makes no sense.
-    Protocol,
-    /// The server answered with an error reply; see [`Error::server_error`].
-    Server,
-    /// The command was redirected more often than allowed.
-    TooManyRedirects,
-    /// No known node serves the command's slot, or the topology could not be discovered.
-    Topology,
-    /// A bound on commands or bytes in flight was reached.
-    Overloaded,
-    /// The command was held back: its node is not answering, and is being looked after meanwhile.
-    Unavailable,
-    /// The command cannot be sent as it is: no name, keys in different slots, too large.
-    InvalidCommand,
-    /// The reply could not be converted to the type asked for.
-    Conversion,
-    /// The transaction was not executed: a key that it watched has changed.
-    Aborted,
-    /// A URL or a setting is wrong.
-    Config,
-    /// The client was shut down.
-    Shutdown,
-    /// A layer that is not part of this crate failed; see [`source`](StdError::source).
-    Other,
-}
-
-impl ErrorKind {
-    /// The kind in lower case with underscores, for spans and events.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Authentication => "authentication",
-            Self::Connection => "connection",
-            Self::Timeout => "timeout",
-            Self::Protocol => "protocol",
-            Self::Server => "server",
-            Self::TooManyRedirects => "too_many_redirects",
-            Self::Topology => "topology",
-            Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-            Self::InvalidCommand => "invalid_command",
-            Self::Conversion => "conversion",
-            Self::Aborted => "aborted",
-            Self::Config => "config",
-            Self::Shutdown => "shutdown",
-            Self::Other => "other",
-        }
-    }
-}
 
 /// The error of every fallible operation of this crate. Cheap to clone.
 ///
 /// [`kind`](Error::kind) says what happened, [`delivery`](Error::delivery) whether the command may have been
 /// applied, and the remaining accessors where: the [`node`](Error::node), the [`slot`](Error::slot), the
 /// [`command`](Error::command) and the number of [`attempts`](Error::attempts).
+///
+/// `Display` is one line with all of that, and the reason for which the attempt before failed if this one only ran out of
+/// time. What lies behind, such as the error of the operating system, is in [`source`](StdError::source).
 #[derive(Clone)]
 pub struct Error {
     inner: Arc<Inner>,
@@ -169,6 +84,8 @@ impl Error {
         let mut this = Self::new(ErrorKind::Server, "the server answered with an error");
         let inner = this.inner_mut();
         inner.delivery = error.delivery();
+        inner.node = error.node().cloned();
+        inner.slot = error.slot();
         inner.server = Some(error);
         this
     }
@@ -246,12 +163,30 @@ impl Error {
         self.inner.kind == ErrorKind::Server
     }
 
-    /// True if the caller asked for something that cannot work, whatever the state of the cluster.
+    /// True if the caller asked for something that cannot work, whatever is in the cluster and whatever state it is in.
     pub fn is_caller(&self) -> bool {
         matches!(
             self.inner.kind,
-            ErrorKind::InvalidCommand | ErrorKind::Config | ErrorKind::Conversion
+            ErrorKind::InvalidCommand | ErrorKind::Config
         )
+    }
+
+    /// True if the cluster did not serve the command, and may do so later: a deadline passed, a node could not be reached,
+    /// was lost or is not answering, no node serves the slot, or one is not ready.
+    ///
+    /// In one outage requests end in several of these ways, by what each waited for when its time was up. A web service
+    /// answers all of them with 503.
+    pub fn is_unavailable(&self) -> bool {
+        match self.inner.kind {
+            ErrorKind::Connect
+            | ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Topology
+            | ErrorKind::TooManyRedirects
+            | ErrorKind::Unavailable => true,
+            ErrorKind::Server => self.server_error().is_some_and(ServerError::is_unready),
+            _ => false,
+        }
     }
 
     /// Sets how far the command got.
@@ -392,67 +327,6 @@ impl From<BoxError> for Error {
 impl From<ServerError> for Error {
     fn from(error: ServerError) -> Self {
         Self::server(error)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with_names = true;
-        Shown {
-            error: self,
-            with_names,
-        }
-        .fmt(f)
-    }
-}
-
-/// An error as it is displayed, with or without the names of keys.
-struct Shown<'a> {
-    error: &'a Error,
-    with_names: bool,
-}
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.error.inner;
-        match &inner.server {
-            Some(error) => write!(f, "{error}")?,
-            None => f.write_str(&inner.message)?,
-        }
-        if let Some(names) = inner.names.as_deref().filter(|_| self.with_names) {
-            write!(f, ": {names}")?;
-        }
-        let mut separator = " (";
-        let mut fact = |f: &mut fmt::Formatter<'_>, args: fmt::Arguments<'_>| {
-            f.write_str(std::mem::replace(&mut separator, ", "))?;
-            f.write_fmt(args)
-        };
-        if let Some(command) = &inner.command {
-            fact(f, format_args!("command {command}"))?;
-        }
-        if let Some(slot) = inner.slot {
-            fact(f, format_args!("slot {slot}"))?;
-        }
-        if let Some(node) = &inner.node {
-            fact(f, format_args!("node {node}"))?;
-        }
-        if inner.attempts > 1 {
-            fact(f, format_args!("{} attempts", inner.attempts))?;
-        }
-        let is_known = matches!(inner.kind, ErrorKind::Conversion | ErrorKind::Server);
-        if let Some(note) = &inner.note {
-            fact(f, format_args!("{note}"))?;
-        } else if !is_known && inner.command.is_some() {
-            fact(f, format_args!("{}", inner.delivery))?;
-        }
-        if separator == ", " {
-            f.write_str(")")?;
-        }
-        match inner.partial.as_deref() {
-            None => Ok(()),
-            Some(partial) if self.with_names => write!(f, "; {partial}"),
-            Some(partial) => write!(f, "; {}", partial.counts()),
-        }
     }
 }
 
