@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .connection(bounds)
         .counters(counters.clone());
     let connector = Connector::new(config)
-        .suspicions(route.suspicions())
+        .report_to(route.suspicions())
         .lifecycle(&life);
 
     let stack = ServiceBuilder::new()

@@ -70,15 +70,15 @@
 //! let route = RouteLayer::new(urls).lifecycle(&life).counters(counters.clone());
 //! let cache = ConnectionCacheLayer::new().retain_only(route.nodes()).lifecycle(&life).counters(counters.clone());
 //! let retry = RetryPolicy::new(3).hurry_on(route.changes()).counters(counters.clone());
-//! let connector = Connector::new(config).suspicions(route.suspicions()).lifecycle(&life);
+//! let connector = Connector::new(config).report_to(route.suspicions()).lifecycle(&life);
 //! // .. likewise the other layers, and then:
 //! # let stack = tower::ServiceBuilder::new().layer(RetryLayer::new(retry)).layer(route).layer(cache).service(connector);
 //! let cluster = Cluster::new(stack).with_lifecycle(&life).with_counters(counters);
 //! ```
 //!
 //! A handle over a stack by hand clones it for each request, unless told to [keep](Cluster::with_kept_stack) a clone, and a
-//! route by hand has a service made for each, unless told to [keep](RouteLayer::keep_services) them. The builder's do, where
-//! the application's layers allow it.
+//! route by hand has a service made for each, unless told to [keep](RouteLayer::keep_services) them. The builder enables
+//! both where the application's layers allow it.
 //!
 //! | seam | the service there | sees | good for |
 //! |---|---|---|---|

@@ -42,8 +42,8 @@ const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 /// | [`RouteLayer`](crate::RouteLayer) | | ends the tasks that keep the topology and the nodes' services |
 /// | [`Connector`](crate::Connector) | | ends the connections it made, leased ones included |
 ///
-/// A layer that is not told of it goes on until the handles are dropped. What needs no shutdown is a client that is just
-/// dropped: with the last handle, response and lease its tasks end, and its connections are closed.
+/// A layer that is not told of it goes on until the handles are dropped. A client that is simply dropped needs no
+/// shutdown: with the last handle, response and lease its tasks end, and its connections are closed.
 ///
 /// Each layer has one of its own unless given another; the builder's stack shares one. By hand:
 ///
@@ -153,7 +153,7 @@ impl Lifecycle {
             this.ended().await;
             match cut_off {
                 0 => Ok(()),
-                _ => Err(Error::new(
+                _ => Err(Error::not_sent(
                     ErrorKind::Timeout,
                     format!(
                         "the client was shut down with {cut_off} requests and leases left at the deadline, which were cut off"
@@ -337,7 +337,7 @@ impl fmt::Debug for Lifecycle {
 
 /// The error of what is refused.
 pub(crate) fn shut_down() -> Error {
-    Error::new(ErrorKind::Shutdown, "the client was shut down")
+    Error::not_sent(ErrorKind::Shutdown, "the client was shut down")
 }
 
 /// A lease, counted.

@@ -16,7 +16,7 @@ pub(crate) struct Striped<T>([Apart<T>; COUNT]);
 /// Alone on its cache line, and on the one that processors fetch along with it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Apart<T>(T);
+pub(crate) struct Apart<T>(pub(crate) T);
 
 impl<T> Striped<T> {
     /// The one of this thread.
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_keeps_its_stripe_and_its_neighbour_has_another() {
+    fn a_thread_keeps_its_stripe() {
         let here = stripe();
         assert_eq!(stripe(), here);
         let next = std::thread::spawn(|| (stripe(), stripe())).join();

@@ -5,7 +5,7 @@ use tokio::task::AbortHandle;
 
 use crate::lifecycle::Lifecycle;
 
-/// A task that begins when it is first needed, since a cache may be built outside of a runtime, and ends with its
+/// A task that begins when it is first needed, since its owner may be made outside of a runtime, and ends with the
 /// owner, or with the life of the client.
 #[derive(Default)]
 pub(crate) struct OwnedTask(Mutex<Option<AbortOnDrop>>);
@@ -23,7 +23,7 @@ impl OwnedTask {
     }
 }
 
-/// Ends its task when dropped: a dial with its entry, and every task with the cache.
+/// Ends its task when dropped.
 #[derive(Debug)]
 pub(crate) struct AbortOnDrop(AbortHandle);
 

@@ -70,7 +70,7 @@ async fn bad_input_is_named_and_nothing_is_sent() {
         ),
         (
             cmd("EVAL").arg("return 1").arg(2).arg("k"),
-            "numkeys is 2, but only 1 arguments follow",
+            "numkeys is 2, but only 1 argument follows",
         ),
         (
             cmd("EVAL").arg("return 1").arg("k"),

@@ -40,7 +40,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// The layers that the aim of 150 ns is about have no more below them than this.
 fn cached() -> Route<ConnectionCache<Connect>> {
-    let route = RouteLayer::from_addrs(mock::addrs()).keep_services();
+    let route = RouteLayer::from_addrs(mock::addrs()).keep_services(true);
     let cache = ConnectionCacheLayer::new().retain_only(route.nodes());
     ServiceBuilder::new()
         .layer(route)
@@ -52,7 +52,7 @@ type Routed = Route<Spread<ExclusiveLanes<Timeout<Connect>>>>;
 
 /// What the builder makes, with nodes that answer at once.
 fn stack() -> RequestStack<Routed> {
-    let route = RouteLayer::from_addrs(mock::addrs()).keep_services();
+    let route = RouteLayer::from_addrs(mock::addrs()).keep_services(true);
     let cache = ConnectionCacheLayer::new().retain_only(route.nodes());
     let route = ServiceBuilder::new()
         .layer(route)

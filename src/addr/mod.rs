@@ -103,7 +103,7 @@ impl FromStr for NodeAddr {
     /// announce IPv6 addresses without brackets.
     fn from_str(text: &str) -> Result<Self, Error> {
         let invalid = |why: &str| {
-            Error::new(
+            Error::not_sent(
                 ErrorKind::Config,
                 format!("invalid node address {text:?}: {why}"),
             )

@@ -134,7 +134,7 @@ impl Circuit {
     fn refusal(&self, open: &Open, now: Instant) -> Error {
         let millis = now.duration_since(open.since).as_millis();
         let message = format!("the node does not answer: its breaker opened {millis} ms ago");
-        Error::new(ErrorKind::Unavailable, message).with_node(self.addr.clone())
+        Error::not_sent(ErrorKind::Unavailable, message).with_node(self.addr.clone())
     }
 
     // ===== on the way out =====

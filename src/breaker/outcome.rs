@@ -53,7 +53,7 @@ mod tests {
             (ErrorKind::Other, Outcome::Neither),
         ];
         for (kind, expected) in cases {
-            let not_sent = Error::new(kind, "it failed");
+            let not_sent = Error::not_sent(kind, "it failed");
             assert_eq!(Outcome::of(Err(&not_sent)), Outcome::Neither, "{kind:?}");
             let sent = not_sent.with_delivery(Delivery::Unknown);
             assert_eq!(Outcome::of(Err(&sent)), expected, "{kind:?}");

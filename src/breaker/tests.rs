@@ -39,7 +39,7 @@ fn get() -> Command {
 }
 
 fn timeout() -> Error {
-    Error::new(ErrorKind::Timeout, "no answer").with_delivery(Delivery::Unknown)
+    Error::not_sent(ErrorKind::Timeout, "no answer").with_delivery(Delivery::Unknown)
 }
 
 fn connect(layer: &BreakerLayer, addr: &NodeAddr) -> (task::Spawn<Breaker<Mock>>, Handle) {
@@ -194,9 +194,9 @@ async fn what_tells_nothing_of_the_node_neither_opens_it_nor_starts_over() {
     let mut node = Node::new();
     node.fail(FAILURES - 1).await;
     for _ in 0..FAILURES {
-        node.end_with(Error::new(ErrorKind::Timeout, "not sent"))
+        node.end_with(Error::not_sent(ErrorKind::Timeout, "not sent"))
             .await;
-        node.end_with(Error::new(ErrorKind::Overloaded, "full"))
+        node.end_with(Error::not_sent(ErrorKind::Overloaded, "full"))
             .await;
         let (response, _reply) = node.request().await;
         drop(response);
@@ -302,7 +302,7 @@ async fn a_probe_that_is_dropped_or_not_sent_makes_way_for_the_next() {
     let (response, _reply) = node.request().await;
     refusal(&mut node.service);
     drop(response);
-    node.end_with(Error::new(ErrorKind::Unavailable, "held back"))
+    node.end_with(Error::not_sent(ErrorKind::Unavailable, "held back"))
         .await;
     node.answer(Value::Nil).await;
     assert!(!node.is_open());

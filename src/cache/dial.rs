@@ -19,7 +19,7 @@ use crate::addr::NodeAddr;
 use crate::error::{Delivery, Error, ErrorKind};
 
 /// How long an attempt is waited for that follows a failure. Connecting takes some round trips; a node that needs longer
-/// is as good as away, and who wants to wait for it is [counted](crate::RetryPolicy::max_waiting) there.
+/// is as good as away, and the requests that wait for it are [bounded](crate::RetryPolicy::max_waiting) by the retries.
 const HANGING: Duration = Duration::from_millis(500);
 
 /// Makes the connection and hands the outcome to the pool.
@@ -101,12 +101,12 @@ fn dial_error(error: BoxError) -> Error {
     } else {
         format!("could not connect: {error}")
     };
-    Error::new(ErrorKind::Connect, message).with_source(error)
+    Error::not_sent(ErrorKind::Connect, message).with_source(error)
 }
 
 /// What those are told who would wait for an attempt that takes long.
 fn hangs(addr: &NodeAddr, last: &Error) -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Connect,
         format!("connecting has failed before, and now takes more than {HANGING:?}"),
     )
@@ -120,7 +120,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    Error::new(
+    Error::not_sent(
         ErrorKind::Connect,
         format!("the connector panicked: {message}"),
     )

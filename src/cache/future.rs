@@ -75,7 +75,7 @@ impl<S: Clone> Future for ResponseFuture<S> {
                 Poll::Ready(match ready!(Pin::new(outcome).poll(cx)) {
                     Ok(Ok(stored)) => Ok(Cached::new(&stored)),
                     Ok(Err(error)) => Err(error),
-                    Err(_ended) => Err(Error::new(
+                    Err(_ended) => Err(Error::not_sent(
                         ErrorKind::Shutdown,
                         "the connection attempt was ended by a shutdown",
                     )

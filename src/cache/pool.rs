@@ -264,7 +264,7 @@ impl<S> Pool<S> {
     /// Removes every address that is not `wanted`: connected services, dials under way and backoffs.
     pub(super) fn retain(&self, wanted: impl Fn(&NodeAddr) -> bool) {
         let departed = self.remove(wanted, || {
-            Error::new(
+            Error::not_sent(
                 ErrorKind::Topology,
                 "the node left the cluster while it was being connected to",
             )

@@ -148,7 +148,7 @@ impl<S> Cluster<S> {
     }
 
     /// Keeps the clone of the stack that a request was sent by, for the handle's next request: otherwise each has one to
-    /// itself. For handles that send many requests it saves a few hundredths of their CPU time.
+    /// itself. For handles that send many requests it saves a few percent of their CPU time.
     ///
     /// Each handle keeps its own, until it is dropped or a request fails. A request that comes while another is just being
     /// sent has one to itself, and so has the first of each handle: where a handle is cloned for every request, nothing is
@@ -156,8 +156,8 @@ impl<S> Cluster<S> {
     ///
     /// Wrong for a stack in which something reserves in `poll_ready`, as tower's `ConcurrencyLimit` and `Buffer` do, below a
     /// layer that may answer a request without passing it on, as a cache of replies does: the kept clone would hold on to the
-    /// place that it was given, while nobody uses the handle. Of what a [builder](Cluster::builder) makes without
-    /// [attempt layers](ClusterBuilder::attempt_layer) the clone is kept already.
+    /// place that it was given, while nobody uses the handle. A [builder](Cluster::builder) without
+    /// [attempt layers](ClusterBuilder::attempt_layer) already does this.
     ///
     /// A [`layer`](Cluster::layer) put around the stack ends this; say it again where it still holds.
     #[must_use]
@@ -178,6 +178,7 @@ impl<S> Cluster<S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[must_use]
     pub fn layer<L: Layer<S>>(self, layer: L) -> Cluster<L::Service> {
         Cluster {
             service: layer.layer(self.service),
@@ -271,7 +272,7 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the command is written, it never is. Dropped later, it may be applied or not.
+    /// Dropped before a connection takes the command for writing, it is never sent. Dropped later, it may be applied or not.
     #[inline]
     pub fn send(
         &self,

@@ -55,7 +55,7 @@ where
             (Some(topology), _) => Ok(Arc::clone(topology)),
             (None, Err(error)) if !error.is_server() => Err(error),
             // Whoever answered is not a `Route`: it would have filled the cell.
-            (None, _) => Err(Error::new(
+            (None, _) => Err(Error::not_sent(
                 ErrorKind::Config,
                 "the stack has no `Route`, which is what knows the topology",
             )),

@@ -48,7 +48,7 @@ where
         }
         self.time_is_up.as_mut().poll(cx).map(|()| {
             let allowed = self.allowed;
-            Err(Error::new(
+            Err(Error::not_sent(
                 ErrorKind::Overloaded,
                 format!("the client was not ready for another request within {allowed:?}"),
             ))

@@ -180,7 +180,7 @@ where
             lifecycle: self.lifecycle.clone(),
         };
         let Ok(pipeline) = timeout_at(deadline, attempt(view.clone())).await else {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Timeout,
                 "the time was up before the closure had decided what to apply",
             ));

@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn of_attempts_side_by_side_the_one_that_got_further_counts() {
         let failed = |delivery| {
-            let error = Error::new(crate::ErrorKind::Connection, "closed");
+            let error = Error::not_sent(crate::ErrorKind::Connection, "closed");
             Outcome::Final(Err(error.with_delivery(delivery)))
         };
         let answered = || Outcome::Final(Ok(Value::Integer(1)));
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn an_attempt_that_was_given_up_does_not_undo_the_decision_to_send_again() {
-        let error = || Error::new(crate::ErrorKind::Timeout, "late");
+        let error = || Error::not_sent(crate::ErrorKind::Timeout, "late");
         let batch = Batch::pipeline([cmd("GET").arg("k")]);
         let (_, round) = batch.begin();
         batch.record_for_next(vec![Outcome::Again(error())]);
@@ -314,7 +314,7 @@ mod tests {
     fn outcomes_are_forgotten_only_if_nothing_was_sent() {
         let batch = Batch::pipeline([cmd("GET").arg("k"), cmd("GET").arg("l")]);
         let failed = |delivery| {
-            let error = Error::new(crate::ErrorKind::Connection, "closed");
+            let error = Error::not_sent(crate::ErrorKind::Connection, "closed");
             Outcome::Final(Err(error.with_delivery(delivery)))
         };
         assert!(batch.forget_unsent());

@@ -92,7 +92,7 @@ impl Command {
     }
 
     fn refused_for(&self, message: String) -> Error {
-        let error = Error::new(ErrorKind::InvalidCommand, message);
+        let error = Error::not_sent(ErrorKind::InvalidCommand, message);
         match self.name() {
             name if name.is_empty() => error,
             name => error.with_command(name),

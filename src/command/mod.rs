@@ -341,7 +341,7 @@ impl Command {
 
     /// An error about this command, which was not sent.
     pub(crate) fn invalid(&self, message: impl Into<Cow<'static, str>>) -> Error {
-        Error::new(ErrorKind::InvalidCommand, message).with_command(self.name())
+        Error::not_sent(ErrorKind::InvalidCommand, message).with_command(self.name())
     }
 
     fn extras_mut(&mut self) -> &mut Extras {

@@ -29,7 +29,7 @@ impl Command {
         }
         let mut keys = self.keys;
         if self.info.is_none() && self.args().next().is_none_or(<[u8]>::is_empty) {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::InvalidCommand,
                 "the command has no name; give it one, as in cmd(\"GET\")",
             ));

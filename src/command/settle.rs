@@ -14,7 +14,7 @@ impl Batch {
             }
             // A layer in between refused the whole in the server's words.
             Ok(Value::Error(error)) => return vec![Ok(Value::Error(error)); count],
-            Ok(_) => Error::new(
+            Ok(_) => Error::not_sent(
                 ErrorKind::Protocol,
                 format!("a pipeline of {count} commands was not answered by as many replies"),
             )
@@ -141,7 +141,8 @@ mod tests {
     fn an_attempt_does_not_deny_what_those_before_may_have_done() {
         let command = Command::pipeline([cmd("SET").arg("a").arg(1), cmd("GET").arg("b")]);
         let batch = command.batch().expect("a pipeline");
-        let lost = || Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+        let lost =
+            || Error::not_sent(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
         batch.record_for_next(vec![Outcome::Again(lost()), Outcome::Again(lost())]);
         batch.begin();
         let delivery = |settled: Vec<Result<Value, Error>>| {
@@ -149,7 +150,8 @@ mod tests {
             settled.into_iter().map(delivery).collect::<Vec<_>>()
         };
         // Another attempt is under way, or was made in vain.
-        let refused = Error::new(ErrorKind::Connect, "refused").with_delivery(Delivery::NotSent);
+        let refused =
+            Error::not_sent(ErrorKind::Connect, "refused").with_delivery(Delivery::NotSent);
         let unknown = [Err(Delivery::Unknown), Err(Delivery::Unknown)];
         assert_eq!(delivery(batch.settle(Err(refused.clone()))), unknown);
         let outcomes = [refused.clone(), refused].map(|error| Outcome::Final(Err(error)));
@@ -170,13 +172,13 @@ mod tests {
     fn what_was_recorded_of_a_command_goes_before_what_is_known_of_all() {
         let command = batch();
         let batch = command.batch().expect("a pipeline");
-        let again = Error::new(ErrorKind::Connect, "refused");
+        let again = Error::not_sent(ErrorKind::Connect, "refused");
         batch.record(vec![
             Outcome::Final(Ok(Value::Integer(1))),
             Outcome::Again(again),
             Outcome::Unsent,
         ]);
-        let whole = Error::new(ErrorKind::Timeout, "late").with_delivery(Delivery::Unknown);
+        let whole = Error::not_sent(ErrorKind::Timeout, "late").with_delivery(Delivery::Unknown);
         let settled = batch.settle(Err(whole));
         assert_eq!(settled[0].as_ref().ok(), Some(&Value::Integer(1)));
         let kind = |index: usize| settled[index].as_ref().map_err(Error::kind);
@@ -197,7 +199,8 @@ mod tests {
     #[test]
     fn the_whole_got_as_far_as_any_of_its_commands() {
         use Delivery::{NotApplied, NotSent, Unknown};
-        let failed = |delivery| Err(Error::new(ErrorKind::Connect, "no").with_delivery(delivery));
+        let failed =
+            |delivery| Err(Error::not_sent(ErrorKind::Connect, "no").with_delivery(delivery));
         let command = batch();
         let batch = command.batch().expect("a pipeline");
         for (last, whole) in [

@@ -50,7 +50,7 @@ impl TryFrom<u16> for Slot {
         Self::new(number).ok_or_else(|| {
             let last = Self::COUNT - 1;
             let message = format!("slot {number} does not exist; slots are 0 to {last}");
-            Error::new(ErrorKind::InvalidCommand, message)
+            Error::not_sent(ErrorKind::InvalidCommand, message)
         })
     }
 }

@@ -122,7 +122,7 @@ impl ConnectConfig {
                 None => first = Some(url),
                 Some(first) => {
                     if let Some(difference) = first.disagreement(&url) {
-                        return Err(Error::new(
+                        return Err(Error::not_sent(
                             ErrorKind::Config,
                             format!("the addresses must agree in how to connect: {difference}"),
                         )
@@ -132,7 +132,7 @@ impl ConnectConfig {
             }
         }
         let first = first.ok_or_else(|| {
-            Error::new(
+            Error::not_sent(
                 ErrorKind::Config,
                 "no address to connect to; give one at least",
             )
@@ -162,7 +162,7 @@ impl ConnectConfig {
 
     #[cfg(not(feature = "tls"))]
     fn with_default_tls(self) -> Result<Self, Error> {
-        Err(Error::new(
+        Err(Error::not_sent(
             ErrorKind::Config,
             "the address asks for TLS: enable the feature `tls` of tower-redis-cluster",
         ))
@@ -304,7 +304,7 @@ impl ConnectConfig {
             } else {
                 continue;
             };
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Config,
                 format!(
                     "a URL {missing}, which the connect configuration has not: begin it with `ConnectConfig::from_urls`, or \
@@ -326,7 +326,7 @@ impl ConnectConfig {
         false
     }
 
-    /// Counts `reauthentications` and `reauthentications_failed` there.
+    /// Counts `reauthentications` and `reauthentications_failed` in these counters.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.counters = counters;

@@ -90,11 +90,11 @@ impl Connector {
         self
     }
 
-    /// Tells there of connections that are [suspect](crate::connection#suspicion), when they come to be and each second
-    /// that they stay it: [`RouteLayer::suspicions`](crate::RouteLayer::suspicions) has the topology looked at then, so
+    /// Where to tell of connections that are [suspect](crate::connection#suspicion), when they become so and each second
+    /// that they stay so: [`RouteLayer::suspicions`](crate::RouteLayer::suspicions) has the topology looked at then, so
     /// that commands on their way to a node that was deposed do not wait for it until their deadline.
     #[must_use]
-    pub fn suspicions(mut self, suspicions: Suspicions) -> Self {
+    pub fn report_to(mut self, suspicions: Suspicions) -> Self {
         Arc::make_mut(&mut self.config).connection.suspicions = Some(suspicions);
         self
     }
@@ -144,7 +144,7 @@ async fn connect(
         #[cfg(unix)]
         return handshake_with(socket::unix(path).await?, addr, config, prober).await;
         #[cfg(not(unix))]
-        return Err(Error::new(
+        return Err(Error::not_sent(
             ErrorKind::Config,
             format!("this system has no Unix sockets, such as {path}"),
         ));
@@ -154,7 +154,7 @@ async fn connect(
         None => opening.await?,
         Some(time) => tokio::time::timeout(time, opening).await.map_err(|_| {
             let message = format!("nothing answered the attempt to connect within {time:?}");
-            Error::new(ErrorKind::Connect, message)
+            Error::not_sent(ErrorKind::Connect, message)
         })??,
     };
     #[cfg(feature = "tls")]
@@ -213,7 +213,8 @@ where
             None => None,
             // What the provider says is for `source`, not for our message: it may know secrets.
             Some(renewal) => renewal.ask(&addr).await.map_err(|cause| {
-                Error::new(ErrorKind::Connect, "the credentials provider failed").with_source(cause)
+                Error::not_sent(ErrorKind::Connect, "the credentials provider failed")
+                    .with_source(cause)
             })?,
         };
         let introduction = Introduction {

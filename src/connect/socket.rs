@@ -118,11 +118,11 @@ fn none_of(failures: &[(SocketAddr, io::Error)]) -> Error {
             format!("could not connect: {}", reasons.join("; "))
         }
     };
-    Error::new(ErrorKind::Connect, message)
+    Error::not_sent(ErrorKind::Connect, message)
 }
 
 fn failed(what: &str, cause: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::Connect, format!("{what}: {cause}"))
+    Error::not_sent(ErrorKind::Connect, format!("{what}: {cause}"))
 }
 
 #[cfg(test)]

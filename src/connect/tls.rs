@@ -118,7 +118,7 @@ impl TlsConfig {
             .map_err(|cause| {
                 let advice = advice(&cause);
                 let message = format!("the TLS handshake failed: {cause}{advice}");
-                Error::new(ErrorKind::Connect, message)
+                Error::not_sent(ErrorKind::Connect, message)
             })
     }
 }
@@ -215,7 +215,7 @@ fn trust_the_systems(roots: &mut RootCertStore) -> Result<(), Error> {
     // Systems carry certificates that rustls has no use for; the others still count.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let error = Error::new(
+        let error = Error::not_sent(
             ErrorKind::Config,
             "no trusted certificates were found on this system; set a `ca_file`",
         );
@@ -233,14 +233,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         .map_err(|cause| unusable("certificate", path, cause))?;
     if certificates.is_empty() {
         let message = format!("there is no PEM certificate in {}", path.display());
-        return Err(Error::new(ErrorKind::Config, message));
+        return Err(Error::not_sent(ErrorKind::Config, message));
     }
     Ok(certificates)
 }
 
 fn unusable(what: &str, path: &Path, cause: impl fmt::Display) -> Error {
     let message = format!("cannot use the {what} file {}: {cause}", path.display());
-    Error::new(ErrorKind::Config, message)
+    Error::not_sent(ErrorKind::Config, message)
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
@@ -248,7 +248,7 @@ fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     let name = host.split('%').next().unwrap_or_default();
     ServerName::try_from(name.to_owned()).map_err(|cause| {
         let message = format!("{host:?} is not a name that a certificate could be for");
-        Error::new(ErrorKind::Config, message).with_source(cause)
+        Error::not_sent(ErrorKind::Config, message).with_source(cause)
     })
 }
 

@@ -110,7 +110,7 @@ impl FromStr for ConnectUrl {
             } else {
                 format!("invalid address {text:?}: {reason}")
             };
-            Error::new(ErrorKind::Config, message)
+            Error::not_sent(ErrorKind::Config, message)
         })
     }
 }

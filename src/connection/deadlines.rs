@@ -10,7 +10,7 @@ use super::timer::Timer;
 /// How long commands may wait in the queue before their deadlines are looked at, while none are taken from it.
 const UNSEEN: Duration = Duration::from_millis(10);
 
-/// Between two looks at all commands there is time for this many looks at one, each a few hundred instructions.
+/// The pause after a look at all commands, for each of them: a look at one takes a few hundred instructions.
 const PER_COMMAND: Duration = Duration::from_micros(5);
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(10);

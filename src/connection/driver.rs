@@ -19,11 +19,12 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::coalescing::Coalescing;
 use super::config::Config;
 use super::deadlines::Deadlines;
 use super::fence::Fence;
 use super::outgoing::Outgoing;
-use super::queue::{Queue, Taken};
+use super::queue::Queue;
 use super::read_buffer::ReadBuffer;
 use super::reply::Promise;
 use super::silence::Silence;
@@ -51,12 +52,7 @@ pub(super) struct Driver<IO> {
     encoded: u64,
     /// Bytes written since the connection began.
     written: u64,
-    /// Calls answered since the last flush: how many callers may be about to send their next command.
-    answered: usize,
-    /// Yields to the scheduler since the last flush.
-    yields: u8,
-    /// What `encoded` was at the last yield.
-    encoded_at_yield: u64,
+    coalescing: Coalescing,
     /// The socket may hold back bytes that it was given, as a TLS stream does.
     is_unflushed: bool,
     /// The socket took nothing the last time.
@@ -127,9 +123,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             read_buffer: ReadBuffer::new(decoder, unread),
             encoded: 0,
             written: 0,
-            answered: 0,
-            yields: 0,
-            encoded_at_yield: 0,
+            coalescing: Coalescing::default(),
             is_unflushed: false,
             is_blocked: false,
             begins: false,
@@ -152,20 +146,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             if self.poll_read(cx)? {
                 cx.waker().wake_by_ref();
             }
-            let taken = self.fill(cx);
+            let is_finished = self.fill(cx);
             if self.write_buffer.is_empty() && !self.is_unflushed {
-                return match taken {
-                    Taken::Finished if self.is_over() => {
-                        // Whatever the peer makes of it, nothing is left to lose.
-                        let _ = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
-                        Poll::Ready(Ok(()))
-                    }
-                    _ => self.poll_silence(cx).map(Err),
-                };
+                if is_finished && self.is_over() {
+                    // Whatever the peer makes of it, nothing is left to lose.
+                    let _ = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
+                    return Poll::Ready(Ok(()));
+                }
+                return self.poll_silence(cx).map(Err);
             }
-            if self.expects_more() {
-                self.yields += 1;
-                self.encoded_at_yield = self.encoded;
+            if (self.coalescing).expects_more(self.in_flight.len(), self.encoded) {
+                self.coalescing.yielded(self.encoded);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -177,8 +168,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
                 Poll::Pending => return self.poll_silence(cx).map(Err),
             }
-            self.yields = 0;
-            self.answered = 0;
+            self.coalescing.flushed();
         }
     }
 
@@ -238,15 +228,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
             return Poll::Pending;
         };
         let error = match outcome {
-            Ok(()) => Error::new(
+            Ok(()) => Error::not_sent(
                 ErrorKind::Shutdown,
                 "the connection was closed, having no handle left",
             ),
             Err(error) => {
                 let addr = self.queue.addr();
                 tracing::debug!(
-                    server.address = addr.host(),
-                    server.port = addr.port(),
+                    server.address = addr.server_address(),
+                    server.port = addr.server_port(),
                     in_flight = self.in_flight.len(),
                     %error,
                     "connection lost"
@@ -262,7 +252,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Driver<IO> {
 impl<IO> Drop for Driver<IO> {
     fn drop(&mut self) {
         // The runtime or the client is shutting down, unless the driver has ended by itself and nobody waits any more.
-        self.fail(Error::new(
+        self.fail(Error::not_sent(
             ErrorKind::Shutdown,
             "the connection was ended by a shutdown",
         ));
@@ -270,5 +260,5 @@ impl<IO> Drop for Driver<IO> {
 }
 
 fn lost(what: &'static str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Connection, what).with_source(error)
+    Error::not_sent(ErrorKind::Connection, what).with_source(error)
 }

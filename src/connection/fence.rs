@@ -55,7 +55,7 @@ impl Fence {
         if reply.as_error().is_some() || reply.as_str() == Some("OK") {
             return Ok(());
         }
-        Err(Error::new(
+        Err(Error::not_sent(
             ErrorKind::Protocol,
             "the server answered AUTH with something else than OK",
         ))

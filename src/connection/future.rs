@@ -15,8 +15,8 @@ use crate::wakeup;
 ///
 /// # Cancel safety
 ///
-/// Dropped before the command is written, the command never is. Dropped later, the reply is read and discarded;
-/// the command may be applied. A [batch](crate::Command::pipeline) is written as a whole or not at all.
+/// Dropped before the driver takes the command for writing, which it does as soon as it runs and the socket has room, the
+/// command is never sent. Dropped later, the reply is read and discarded; the command may be applied. A [batch](crate::Command::pipeline) is written as a whole or not at all.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture(State);
@@ -95,5 +95,5 @@ pub(super) fn expired(delivery: Delivery) -> Error {
         Delivery::NotSent => "the deadline passed before the command could be written",
         _ => "the deadline passed before the reply",
     };
-    Error::new(ErrorKind::Timeout, message).with_delivery(delivery)
+    Error::not_sent(ErrorKind::Timeout, message).with_delivery(delivery)
 }

@@ -7,8 +7,8 @@
 //!
 //! Rules that never break:
 //!
-//! - A caller that goes away leaves its place: its late reply is read and dropped. If its command was not yet
-//!   written, it never is.
+//! - A caller that goes away leaves its place: its late reply is read and dropped. If the driver had not yet taken its
+//!   command for writing, it is never sent.
 //! - A command is written whole, or the connection ends. `ASKING` and its command are adjacent, and so are the
 //!   commands of a [batch](#batches).
 //! - When the connection ends, each caller learns whether its command was [sent](crate::Delivery). Replies that
@@ -39,7 +39,7 @@
 //! A [pipeline](crate::Command::pipeline) or a [transaction](crate::Command::transaction) is one call and one
 //! unit: it is withdrawn as a whole or written as a whole, with nothing of others in between, and has one answer.
 //!
-//! - A pipeline is answered with an array of all replies. Each command that is to be has an `ASKING` of its own.
+//! - A pipeline is answered with an array of all replies. Each command that needs an `ASKING` gets its own.
 //!   Without commands it is answered at once with an empty array.
 //! - A transaction goes out as `MULTI`, the commands and `EXEC`, behind one `ASKING` where asked for. It is answered
 //!   with the reply to `EXEC`: nil if a watched key was changed. If the server refused to queue a command, the answer
@@ -98,6 +98,7 @@
 //! stops waiting; otherwise what is in flight is answered first. If the connection is suspect, or once it becomes so, it
 //! ends when it has lasted twice as long, and those who wait learn that their fate is [unknown](crate::Delivery::Unknown).
 
+mod coalescing;
 mod config;
 mod deadlines;
 mod driver;

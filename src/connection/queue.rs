@@ -13,6 +13,7 @@ use super::reply::{self, Promise, Reply};
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
+use crate::stripe::Apart;
 
 /// The queue in front of the driver.
 pub(super) struct Queue {
@@ -22,12 +23,9 @@ pub(super) struct Queue {
     state: AtomicState,
     /// Told when the state is no longer `Full` or `Suspect`.
     pub(super) room: Arc<Notify>,
+    /// Written for every command, where the rest is only read.
     inner: Apart<Mutex<Inner>>,
 }
-
-/// Keeps what is written for every command off the cache lines of what is only read.
-#[repr(align(128))]
-struct Apart<T>(T);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -56,8 +54,8 @@ struct Inner {
     excess: usize,
     /// The driver's waker while it waits for commands.
     driver: Option<Waker>,
-    /// No handle is left: what is in flight is answered, then the connection ends.
-    draining: bool,
+    /// No handle is left, or the connection was [retired](Queue::retire): what is in flight is answered, then it ends.
+    is_draining: bool,
     is_suspect: bool,
     closed: Option<Error>,
 }
@@ -89,7 +87,7 @@ impl Inner {
     fn exceed(&mut self, max: usize) -> Result<(), Error> {
         // Calls, not commands: one large batch must not have those refused that found it ready as well.
         if self.excess >= max {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Overloaded,
                 "too many commands in flight on the connection; wait for poll_ready before each call",
             ));
@@ -114,7 +112,7 @@ impl Queue {
                 bytes: 0,
                 excess: 0,
                 driver: None,
-                draining: false,
+                is_draining: false,
                 is_suspect: false,
                 closed: None,
             })),
@@ -133,7 +131,7 @@ impl Queue {
     /// Why the connection is finished.
     pub(super) fn closed(&self) -> Error {
         let closed = self.inner.0.lock().closed.clone();
-        closed.unwrap_or_else(|| Error::new(ErrorKind::Connection, "connection closed"))
+        closed.unwrap_or_else(|| Error::not_sent(ErrorKind::Connection, "connection closed"))
     }
 
     /// Adds a command, also while the queue is full or suspect: a few callers may have found it ready at the same time.
@@ -201,14 +199,14 @@ impl Queue {
     ) -> Taken {
         outgoing.clear();
         let mut inner = self.inner.0.lock();
-        if inner.credentials.is_some() && admits_credentials && !inner.draining {
+        if inner.credentials.is_some() && admits_credentials && !inner.is_draining {
             return Taken::Credentials;
         }
         if !inner.pending.is_empty() {
             std::mem::swap(&mut inner.pending, outgoing);
             return Taken::Some;
         }
-        if inner.draining {
+        if inner.is_draining {
             return Taken::Finished;
         }
         inner.wakes(driver);
@@ -248,10 +246,10 @@ impl Queue {
     /// True if no handle is left; otherwise the driver will be woken then.
     pub(super) fn is_let_go(&self, driver: &Waker) -> bool {
         let mut inner = self.inner.0.lock();
-        if !inner.draining {
+        if !inner.is_draining {
             inner.wakes(driver);
         }
-        inner.draining
+        inner.is_draining
     }
 
     /// Looks at the commands that were not taken, under the lock.
@@ -274,7 +272,7 @@ impl Queue {
     /// No handle is left.
     pub(super) fn drain(&self) {
         let mut inner = self.inner.0.lock();
-        inner.draining = true;
+        inner.is_draining = true;
         if let Some(driver) = inner.driver.take() {
             driver.wake();
         }
@@ -282,7 +280,7 @@ impl Queue {
 
     /// Takes no more commands, for this reason. Those not taken are handed back; what is in flight is answered.
     pub(super) fn retire(&self, error: Error) -> Outgoing {
-        self.inner.0.lock().draining = true;
+        self.inner.0.lock().is_draining = true;
         self.close(error)
     }
 

@@ -4,9 +4,9 @@
 //! one side win: a caller that leaves before that is told that nothing was sent, and nothing will be.
 //!
 //! ```text
-//!   Queued ──take──▶ Written or Gathering ──fulfil──▶ Done
-//!      │                      │
-//!      └─────────drop of the Reply─────────▶ Abandoned
+//!   Waiting ──take──▶ Waiting, taken, or Gathering ──fulfil──▶ Done
+//!      │                          │
+//!      └──────drop of the Reply───┴─────▶ Abandoned
 //! ```
 //!
 //! The replies of a pipeline are gathered here until the last has come, under the same lock: whichever side ends
@@ -24,7 +24,7 @@ use crate::error::{Delivery, Error, ErrorKind};
 use crate::value::Value;
 use crate::wakeup;
 
-/// The driver's end. It is kept, even if it is only dropped.
+/// The driver's end. Dropping it answers the caller with an error.
 #[derive(Debug)]
 pub(super) struct Promise(Option<Arc<Shared>>);
 
@@ -41,10 +41,9 @@ struct Shared {
 
 #[derive(Debug)]
 enum State {
-    /// Queued, or once it is taken for writing, written: from then on it may be applied. In one, so that to take it changes
-    /// no more than that.
+    /// Queued; or taken for writing, from when on it may be applied. In one, so that to take it changes no more than that.
     Waiting {
-        is_written: bool,
+        is_taken: bool,
         waker: Option<Waker>,
     },
     /// Written, and a pipeline. In a box: commands by themselves are not to pay for it.
@@ -73,7 +72,7 @@ pub(super) fn pair(deadline: Option<Instant>) -> (Promise, Reply) {
     let shared = Arc::new(Shared {
         deadline,
         state: Mutex::new(State::Waiting {
-            is_written: false,
+            is_taken: false,
             waker: None,
         }),
     });
@@ -91,8 +90,8 @@ impl Promise {
     pub(super) fn take(&self) -> bool {
         let mut state = self.shared().state.lock();
         match &mut *state {
-            State::Waiting { is_written, .. } => {
-                *is_written = true;
+            State::Waiting { is_taken, .. } => {
+                *is_taken = true;
                 true
             }
             State::Gathering(_) => true,
@@ -104,7 +103,7 @@ impl Promise {
     pub(super) fn take_to_gather(&self, batch: &Arc<Batch>) -> bool {
         let mut state = self.shared().state.lock();
         let State::Waiting {
-            is_written: false,
+            is_taken: false,
             waker,
         } = &mut *state
         else {
@@ -214,7 +213,7 @@ impl Reply {
         let mut state = shared.state.lock();
         match std::mem::replace(&mut *state, State::Abandoned) {
             State::Waiting {
-                is_written: false, ..
+                is_taken: false, ..
             } => (Delivery::NotSent, None),
             State::Gathering(gathering) => (Delivery::Unknown, Some(gathering.gathered)),
             State::Waiting { .. } | State::Done(_) | State::Abandoned => (Delivery::Unknown, None),
@@ -269,8 +268,8 @@ impl Future for Reply {
         };
         let mut state = shared.state.lock();
         match &mut *state {
-            State::Waiting { waker, .. } => wait(waker, cx),
-            State::Gathering(gathering) => wait(&mut gathering.waker, cx),
+            State::Waiting { waker, .. } => register(waker, cx),
+            State::Gathering(gathering) => register(&mut gathering.waker, cx),
             state => {
                 let state = std::mem::replace(state, State::Done(None));
                 return Poll::Ready(state.into_result());
@@ -284,7 +283,7 @@ impl Future for Reply {
 
 /// The error of a command that the driver has forgotten, as when it panics.
 fn dropped(delivery: Delivery) -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Connection,
         "the connection ended before the reply",
     )
@@ -293,14 +292,14 @@ fn dropped(delivery: Delivery) -> Error {
 
 /// The error of a command that was written, and nobody waited for its reply.
 fn given_up() -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Timeout,
         "the request was given up before the reply",
     )
     .with_delivery(Delivery::Unknown)
 }
 
-fn wait(waker: &mut Option<Waker>, cx: &Context<'_>) {
+fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
     match waker {
         Some(waker) => waker.clone_from(cx.waker()),
         None => *waker = Some(cx.waker().clone()),
@@ -313,7 +312,7 @@ impl Drop for Promise {
             let is_sent = !matches!(
                 *shared.state.lock(),
                 State::Waiting {
-                    is_written: false,
+                    is_taken: false,
                     ..
                 }
             );

@@ -48,7 +48,7 @@ impl Timer {
             return Poll::Pending;
         }
         self.wakes = Some(cx.waker().clone());
-        // Were the task's budget at its end, the waker would not be noted.
+        // With the task's budget used up, the waker would not be registered.
         Pin::new(&mut unconstrained(sleep.as_mut())).poll(cx)
     }
 }

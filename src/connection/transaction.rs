@@ -98,7 +98,7 @@ impl Transaction {
 }
 
 fn malformed(message: &'static str) -> Error {
-    Error::new(ErrorKind::Protocol, message)
+    Error::not_sent(ErrorKind::Protocol, message)
 }
 
 #[cfg(test)]

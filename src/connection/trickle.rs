@@ -38,7 +38,7 @@ impl Trickle {
         if self.pushes <= MAX_PUSHES {
             return Ok(());
         }
-        Err(Error::new(
+        Err(Error::not_sent(
             ErrorKind::Protocol,
             "the server sends push messages without end that nothing asked for",
         ))

@@ -84,7 +84,7 @@ impl DialLimitLayer {
         self
     }
 
-    /// Counts [`dials_delayed`](crate::Metrics::dials_delayed) there.
+    /// Counts [`dials_delayed`](crate::Metrics::dials_delayed) in these counters.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.settings.counters = counters;

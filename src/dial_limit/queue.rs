@@ -123,7 +123,7 @@ impl Queue {
         admitted.into_iter().for_each(Waker::wake);
         if is_refused {
             let message = format!("{max_waiting} connections wait to be made already");
-            return Err(Error::new(ErrorKind::Overloaded, message).with_node(addr.clone()));
+            return Err(Error::not_sent(ErrorKind::Overloaded, message).with_node(addr.clone()));
         }
         let queue = Arc::clone(self);
         let addr = addr.clone();

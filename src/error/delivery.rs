@@ -10,7 +10,7 @@ pub enum Delivery {
     /// The server refused it without applying it (`TRYAGAIN`, `CLUSTERDOWN`, `LOADING`, ...).
     /// Every command may be retried.
     NotApplied,
-    /// It was written, and then the connection or the deadline went: it may have been applied or not.
+    /// It was written, and then the connection was lost or the deadline passed: it may have been applied or not.
     /// Only read-only or explicitly idempotent commands may be retried. Also for a reply of another type than asked
     /// for, and for error replies that do not tell ([`ServerError::delivery`]).
     ///

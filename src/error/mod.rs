@@ -55,12 +55,18 @@ struct Inner {
 }
 
 impl Error {
-    /// An error that says what happened. Its delivery is [`Delivery::NotSent`] until
-    /// [`with_delivery`](Error::with_delivery) says otherwise.
+    /// An error that says what happened. Its delivery is [`Delivery::Unknown`] until
+    /// [`with_delivery`](Error::with_delivery) says otherwise: a layer that refuses a request says
+    /// [`Delivery::NotSent`], with which every command may be retried.
     ///
     /// Messages are lower case without a full stop; node, slot and command belong in the fields made for
     /// them and are displayed from there.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::not_sent(kind, message).with_delivery(Delivery::Unknown)
+    }
+
+    /// The error of a command of which nothing was written.
+    pub(crate) fn not_sent(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 kind,
@@ -81,7 +87,7 @@ impl Error {
 
     /// The error for a server's error reply.
     pub fn server(error: ServerError) -> Self {
-        let mut this = Self::new(ErrorKind::Server, "the server answered with an error");
+        let mut this = Self::not_sent(ErrorKind::Server, "the server answered with an error");
         let inner = this.inner_mut();
         inner.delivery = error.delivery();
         inner.node = error.node().cloned();
@@ -136,7 +142,7 @@ impl Error {
         self.inner.kind == ErrorKind::Timeout
     }
 
-    /// True if a node could not be reached or a connection was lost.
+    /// True if a node could not be reached, refused the credentials, or a connection was lost.
     pub fn is_connection(&self) -> bool {
         matches!(
             self.inner.kind,
@@ -171,8 +177,9 @@ impl Error {
         )
     }
 
-    /// True if the cluster did not serve the command, and may do so later: a deadline passed, a node could not be reached,
-    /// was lost or is not answering, no node serves the slot, or one is not ready.
+    /// True if the cluster gave no usable answer, and may do so later: a deadline passed, a node could not be reached, was
+    /// lost or is not answering, no node serves the slot, or one is not ready. Whether the command was applied all the same,
+    /// [`delivery`](Error::delivery) tells.
     ///
     /// In one outage requests end in several of these ways, by what each waited for when its time was up. A web service
     /// answers all of them with 503.
@@ -288,19 +295,19 @@ impl Error {
             if error.is::<tower::timeout::error::Elapsed>() {
                 // tower's timeout cannot know how far the command got.
                 return Some(
-                    Self::new(ErrorKind::Timeout, "a timeout layer's time was up")
+                    Self::not_sent(ErrorKind::Timeout, "a timeout layer's time was up")
                         .with_delivery(Delivery::Unknown),
                 );
             }
             if error.is::<tower::load_shed::error::Overloaded>() {
-                return Some(Self::new(
+                return Some(Self::not_sent(
                     ErrorKind::Overloaded,
                     "a load shed layer refused the request",
                 ));
             }
             if error.is::<tower::buffer::error::Closed>() {
                 return Some(
-                    Self::new(ErrorKind::Shutdown, "a buffer's worker has ended")
+                    Self::not_sent(ErrorKind::Shutdown, "a buffer's worker has ended")
                         .with_delivery(Delivery::Unknown),
                 );
             }
@@ -317,7 +324,7 @@ impl From<BoxError> for Error {
             Err(other) => other,
         };
         Self::find(&*error).unwrap_or_else(|| {
-            Self::new(ErrorKind::Other, "a layer of the application failed")
+            Self::not_sent(ErrorKind::Other, "a layer of the application failed")
                 .with_delivery(Delivery::Unknown)
                 .with_source(error)
         })

@@ -6,14 +6,15 @@ fn node(port: u16) -> NodeAddr {
 }
 
 fn timeout() -> Error {
-    Error::new(ErrorKind::Timeout, "the deadline passed")
+    Error::not_sent(ErrorKind::Timeout, "the deadline passed")
         .with_command("GET")
         .with_node(node(1))
 }
 
 #[test]
 fn what_ran_out_of_time_says_why_the_attempt_before_it_failed() {
-    let refused = Error::new(ErrorKind::Connect, "could not connect: refused").with_command("GET");
+    let refused =
+        Error::not_sent(ErrorKind::Connect, "could not connect: refused").with_command("GET");
     for (before, told) in [
         (refused.clone(), "could not connect: refused"),
         (
@@ -43,7 +44,7 @@ fn what_ran_out_of_time_says_why_the_attempt_before_it_failed() {
 fn a_cause_that_says_the_same_is_not_repeated() {
     let of_part = timeout().with_source(timeout());
     assert!(!of_part.to_string().contains("before that"), "{of_part}");
-    let refused = Error::new(ErrorKind::Connect, "refused");
+    let refused = Error::not_sent(ErrorKind::Connect, "refused");
     let of_part = timeout().with_source(timeout().with_source(refused));
     assert!(
         of_part.to_string().ends_with("; before that: refused"),
@@ -71,7 +72,7 @@ fn the_origin_of_an_error_reply_is_that_of_the_error() {
 
 #[test]
 fn an_outage_is_told_from_mistakes_and_overload() {
-    let is_unavailable = |kind| Error::new(kind, "").is_unavailable();
+    let is_unavailable = |kind| Error::not_sent(kind, "").is_unavailable();
     for kind in [
         ErrorKind::Connect,
         ErrorKind::Connection,

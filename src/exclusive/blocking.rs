@@ -29,7 +29,7 @@ where
         let message = format!(
             "the connection was lost while {name} was waiting on the server, which may have carried it out"
         );
-        Error::new(ErrorKind::Connection, message)
+        Error::not_sent(ErrorKind::Connection, message)
             .with_delivery(Delivery::Unknown)
             .with_node(lane.addr().clone())
             .with_source(error)

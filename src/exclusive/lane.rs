@@ -173,7 +173,7 @@ impl<S> Lane<S> {
         drop(state);
         let ended: BTreeMap<Ticket, Waiter<S>> = ended;
         for waiter in ended.into_values() {
-            let error = Error::new(
+            let error = Error::not_sent(
                 ErrorKind::Shutdown,
                 "the connection attempt was ended by a shutdown",
             );
@@ -289,7 +289,7 @@ impl<S: Send + 'static> Lane<S> {
             max, max_waiting, ..
         } = self.settings;
         if state.waiting.len() >= max_waiting {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Overloaded,
                 format!(
                     "all {max} exclusive connections are in use, and {max_waiting} requests wait for one already"

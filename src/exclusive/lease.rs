@@ -82,7 +82,7 @@ impl Lease {
 }
 
 fn no_lane() -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Config,
         "the stack has no exclusive connections; put an `ExclusiveLaneLayer` right below the `ConnectionCacheLayer`",
     )

@@ -154,7 +154,7 @@ async fn by<T>(
         }
         let is_over = deadline.is_some_and(|deadline| deadline <= Instant::now());
         if std::mem::replace(&mut was_polled, true) && is_over {
-            return Poll::Ready(Err(Error::new(ErrorKind::Timeout, message)));
+            return Poll::Ready(Err(Error::not_sent(ErrorKind::Timeout, message)));
         }
         Poll::Pending
     })

@@ -124,7 +124,7 @@ impl Readiness {
                 format!("the node has not been ready for {millis} ms").into()
             }
         };
-        let error = Error::new(ErrorKind::Unavailable, message);
+        let error = Error::not_sent(ErrorKind::Unavailable, message);
         match &self.node {
             Some(addr) => error.with_node(addr.clone()),
             None => error,

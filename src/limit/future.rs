@@ -150,7 +150,7 @@ fn is_overdue(command: &Command) -> bool {
 }
 
 fn overdue(command: &Command) -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Timeout,
         "the deadline passed while too many requests were in flight",
     )

@@ -43,7 +43,7 @@ impl Failure for Error {
 impl Failure for BoxError {
     fn to_ours(&self) -> Error {
         Error::find(&**self).unwrap_or_else(|| {
-            Error::new(ErrorKind::Other, "a layer of the application failed")
+            Error::not_sent(ErrorKind::Other, "a layer of the application failed")
                 .with_delivery(Delivery::Unknown)
         })
     }

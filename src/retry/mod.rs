@@ -28,7 +28,7 @@
 //!
 //! # How often
 //!
-//! Three bounds hold, and the narrowest counts:
+//! Four bounds hold, and the narrowest counts:
 //!
 //! - **The deadline.** No attempt begins after [`Command::deadline`]: if the pause before it would last that
 //!   long, the request ends at once with the outcome at hand, which tells more than a timeout. Where the cluster is
@@ -44,6 +44,8 @@
 //!   has had to do with it. Where the cluster is not ready, an
 //!   empty budget does not end a request that has time: it waits for its share until shortly before its deadline. Retries that find the cluster ready again cost nothing, so that all who wait come
 //!   through.
+//! - **Those who wait**, where [`max_waiting`](RetryPolicy::max_waiting) is set: of the requests that no node has seen, no
+//!   more than that wait for another attempt at the same time.
 //!
 //! # The pause before a retry
 //!

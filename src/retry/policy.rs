@@ -153,7 +153,7 @@ impl RetryPolicy {
         self.settings.waiting_room.is_some()
     }
 
-    /// Counts `retries` and `retries_withheld` there.
+    /// Counts `retries` and `retries_withheld` in these counters.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.settings_mut().counters = counters;

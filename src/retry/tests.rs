@@ -30,7 +30,9 @@ fn refusal(code: &str) -> Result<Value, BoxError> {
 }
 
 fn failure(kind: ErrorKind, delivery: Delivery) -> Result<Value, BoxError> {
-    Err(Error::new(kind, "as told").with_delivery(delivery).into())
+    Err(Error::not_sent(kind, "as told")
+        .with_delivery(delivery)
+        .into())
 }
 
 /// A policy under which the number of attempts is known.
@@ -326,13 +328,13 @@ impl Service<Command> for Finished {
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
-            _ => Err(Error::new(ErrorKind::Unavailable, "finished")),
+            _ => Err(Error::not_sent(ErrorKind::Unavailable, "finished")),
         })
     }
 
     fn call(&mut self, _: Command) -> Self::Future {
         self.0.fetch_add(1, Ordering::Relaxed);
-        let error = Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+        let error = Error::not_sent(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
         std::future::ready(Err(error))
     }
 }
@@ -421,7 +423,7 @@ async fn requests_fill_the_budget() {
 #[tokio::test(start_paused = true)]
 async fn requests_do_not_share_their_count_of_attempts() {
     let inner = service_fn(|_: Command| async {
-        Err::<Value, _>(Error::new(ErrorKind::Overloaded, "full"))
+        Err::<Value, _>(Error::not_sent(ErrorKind::Overloaded, "full"))
     });
     let mut service: Retry<_> = RetryLayer::new(policy(1)).layer(inner);
     for _ in 0..2 {

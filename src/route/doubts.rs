@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn errors_are_weighed_by_what_they_say_of_the_node() {
         let of = |kind, overdue: Option<u64>, is_connecting| {
-            let error = Error::new(kind, "it").with_delivery(Delivery::Unknown);
+            let error = Error::not_sent(kind, "it").with_delivery(Delivery::Unknown);
             Evidence::of(&error, overdue.map(Duration::from_millis), is_connecting)
         };
         for (kind, overdue, is_connecting, evidence) in [

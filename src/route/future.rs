@@ -173,7 +173,7 @@ impl<C: MakeNode> ResponseFuture<C> {
                     let Some(reply) = ready!(this.exchange.as_mut().poll(cx, &sender)) else {
                         match this.handle.shared().current().locate(*this.slot) {
                             Some(addr) => this.exchange.go_to(addr, false),
-                            None => *this.state = wait(this.handle),
+                            None => *this.state = await_refresh(this.handle),
                         }
                         continue;
                     };
@@ -256,7 +256,7 @@ impl<C: MakeNode> ResponseFuture<C> {
         let this = self.project();
         match this.state {
             State::Batch { run } => run.expire(cx),
-            State::Waiting { refresh } => Err(Error::new(
+            State::Waiting { refresh } => Err(Error::not_sent(
                 ErrorKind::Timeout,
                 format!("{DEADLINE_PASSED} {}", refresh.during),
             )
@@ -313,7 +313,7 @@ fn set_out<C: MakeNode>(
             return Ok(Step::Other(State::Told));
         }
         shared.config().seeds()?;
-        return Ok(Step::Other(wait(handle)));
+        return Ok(Step::Other(await_refresh(handle)));
     }
     *slot = match command.explicit_target() {
         None => command.slot_for_routing()?,
@@ -333,11 +333,11 @@ fn set_out<C: MakeNode>(
         return Ok(Step::Exchange(addr));
     }
     shared.config().seeds()?;
-    Ok(Step::Other(wait(handle)))
+    Ok(Step::Other(await_refresh(handle)))
 }
 
 /// Waits for what may tell of a node that is not known.
-fn wait<C: MakeNode>(handle: &Handle<C>) -> State<C> {
+fn await_refresh<C: MakeNode>(handle: &Handle<C>) -> State<C> {
     let (refreshed, during) = handle.missing();
     let refresh = Box::new(Refresh { refreshed, during });
     State::Waiting { refresh }

@@ -149,8 +149,8 @@ impl RouteLayer {
         self
     }
 
-    /// Keeps the service that was made for a primary, for the requests that follow: for half a second, until the topology
-    /// changes, or until it is not ready. Otherwise each request has one made, which takes an allocation and, with a
+    /// Whether the service that was made for a primary is kept, for the requests that follow: for half a second, until the topology
+    /// changes, or until it is not ready. Default: false, with which each request has one made, which takes an allocation and, with a
     /// cache below, about as many instructions as to send the command.
     ///
     /// Wrong where a service reserves in `poll_ready`, as tower's `ConcurrencyLimit` does, below a layer that may answer a
@@ -159,12 +159,12 @@ impl RouteLayer {
     /// [builder](crate::Cluster::builder) keeps services unless it has [node layers](crate::ClusterBuilder::node_layer), and
     /// can be [told to](crate::ClusterBuilder::keep_services).
     #[must_use]
-    pub fn keep_services(mut self) -> Self {
-        self.config.keeps_services = true;
+    pub fn keep_services(mut self, keeps: bool) -> Self {
+        self.config.keeps_services = keeps;
         self
     }
 
-    /// Counts in these counters, also as cache hits the requests for which a [kept](Self::keep_services) service was used.
+    /// Counts in these counters. Requests that use a [kept](Self::keep_services) service count as cache hits.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.config.counters = counters;
@@ -179,7 +179,7 @@ impl RouteLayer {
     }
 
     /// Where others tell of nodes that do not answer, though no command has failed yet: a
-    /// [`Connector`](crate::Connector::suspicions) of connections on which nothing arrives, or an application of what it
+    /// [`Connector`](crate::Connector::report_to) of connections on which nothing arrives, or an application of what it
     /// knows from elsewhere.
     pub fn suspicions(&self) -> Suspicions {
         self.config.suspicions.clone()
@@ -217,7 +217,7 @@ where
 /// Seeds, of which there must be one.
 fn some(seeds: Vec<NodeAddr>) -> Result<Vec<NodeAddr>, Error> {
     if seeds.is_empty() {
-        return Err(Error::new(
+        return Err(Error::not_sent(
             ErrorKind::Config,
             "no address to find the cluster by; give that of one node at least",
         ));

@@ -220,7 +220,7 @@ impl<C: MakeNode> Service<Command> for Route<C> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the command if it was not sent yet; afterwards the node may apply it. Of a
+    /// Dropping the future withdraws the command unless a connection has taken it for writing; afterwards the node may apply it. Of a
     /// pipeline that holds for each command, and what is known of each is kept with its
     /// [`Batch`](crate::command::Batch).
     ///

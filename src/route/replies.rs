@@ -40,14 +40,14 @@ pub(super) fn is_sign_of_change(error: &ServerError) -> bool {
 /// The error when no node is known even after a refresh, with its outcome.
 pub(super) fn unserved(outcome: Result<(), Error>) -> Error {
     match outcome {
-        Ok(()) => Error::new(ErrorKind::Topology, "no known node serves the slot"),
+        Ok(()) => Error::not_sent(ErrorKind::Topology, "no known node serves the slot"),
         Err(error) => error,
     }
 }
 
 /// The error for a redirect beyond the bound.
 pub(super) fn too_many_redirects(followed: usize, next: &Redirect, from: &NodeAddr) -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::TooManyRedirects,
         format!("redirected more than {followed} times, at last by {from}: {next}"),
     )

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::config::Config;
@@ -22,6 +21,7 @@ use crate::addr::NodeAddr;
 use crate::command::{Command, Slot};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::shut_down;
+use crate::task::AbortOnDrop;
 use crate::topology::{Redirect, RedirectKind};
 
 /// The outcome of a refresh, to be waited for.
@@ -160,7 +160,7 @@ impl Drop for Running {
         self.0
             .refresh_finished(Err(match self.0.config.lifecycle.is_closed() {
                 true => shut_down(),
-                false => Error::new(
+                false => Error::not_sent(
                     ErrorKind::Topology,
                     "the task that keeps the topology has ended: its runtime was shut down, or has no timers or I/O (enable_all)",
                 ),
@@ -171,7 +171,7 @@ impl Drop for Running {
 /// Owns the refresh task: it ends when the last clone of the `Route` and the last of its futures are gone.
 pub(super) struct Handle<C: MakeNode> {
     shared: Arc<Shared>,
-    task: Mutex<Option<AbortHandle>>,
+    task: Mutex<Option<AbortOnDrop>>,
     /// Locked only to be cloned: it need not be `Sync`. What is here is never driven to readiness.
     nodes: Mutex<C>,
     /// None if services are not to be kept.
@@ -233,7 +233,7 @@ impl<C: MakeNode> Handle<C> {
         if !self.shared.is_running.swap(true, Ordering::AcqRel) {
             self.shared.wanted.notify_one();
             let run = refresh::run(Running(Arc::clone(&self.shared)), self.nodes());
-            *task = Some(self.shared.config.lifecycle.spawn(run));
+            *task = Some(AbortOnDrop::new(self.shared.config.lifecycle.spawn(run)));
         }
     }
 
@@ -322,12 +322,4 @@ fn outcome(mut progress: watch::Receiver<Progress>, after: u64) -> Refreshed {
             Err(_) => unreachable!("whoever waits holds the handle, and with it the sender"),
         }
     })
-}
-
-impl<C: MakeNode> Drop for Handle<C> {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.get_mut() {
-            task.abort();
-        }
-    }
 }

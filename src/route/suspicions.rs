@@ -14,10 +14,10 @@ use crate::addr::NodeAddr;
 const MAX: usize = 1024;
 
 /// Where those who notice that a node does not answer tell the [`Route`](super::Route) of it, which then counts the node
-/// as [in doubt](super#how-often-nodes-are-asked) for three seconds, and asks others for the topology. Cheap to clone.
+/// as [in doubt](super#doubt) for three seconds, and asks others for the topology. Cheap to clone.
 ///
 /// A route notices by itself what its commands come to. What it cannot see are commands on their way for which there is
-/// no reply yet: a [`Connector`](crate::Connector) that is [told](crate::Connector::suspicions) of this reports
+/// no reply yet: a [`Connector`](crate::Connector) that is [told](crate::Connector::report_to) of this reports
 /// connections that have become [suspect](crate::connection#suspicion).
 ///
 /// Of several routes that one layer has made, one is told.

@@ -58,7 +58,7 @@ pub(super) async fn view(peer: &Peer) -> Result<View, Error> {
     let own = Own::read(&read_standing(&mut replies)?)?;
     let server: String = replies.take()?;
     let run = fact(&server, "run_id").ok_or_else(|| {
-        Error::new(
+        Error::not_sent(
             ErrorKind::Protocol,
             "malformed answer to INFO server: no run_id",
         )
@@ -85,7 +85,7 @@ pub(super) fn read_standing(replies: &mut Replies) -> Result<String, Error> {
     let nodes: String = replies.take()?;
     match fact(&info, "cluster_state").map(str::trim_end) {
         Some("ok") => Ok(nodes),
-        _ => Err(Error::new(
+        _ => Err(Error::not_sent(
             ErrorKind::Topology,
             "the node says that the cluster is down",
         )),

@@ -110,7 +110,7 @@ impl Scan {
     pub fn stream(self) -> Result<ScanStream, Error> {
         let plan = match self.cursor {
             Some(cursor) if cursor.fingerprint != self.filter.fingerprint() => {
-                return Err(Error::new(
+                return Err(Error::not_sent(
                     ErrorKind::Config,
                     "this scan cursor cannot be resumed: it is of another pattern or type",
                 ));

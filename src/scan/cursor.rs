@@ -151,7 +151,7 @@ fn read_set(text: &str) -> Option<SlotSet> {
 }
 
 fn malformed(what: &str) -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Config,
         format!("this scan cursor cannot be resumed: {what}"),
     )

@@ -77,7 +77,7 @@ impl Peer {
     pub(super) async fn atomically(&self, commands: Vec<Command>) -> Result<Replies, Error> {
         let transaction = Command::transaction(commands);
         let Value::Array(replies) = self.query(transaction).await? else {
-            let error = Error::new(
+            let error = Error::not_sent(
                 ErrorKind::Protocol,
                 "a transaction was answered by no array",
             );
@@ -101,7 +101,7 @@ impl Replies {
         let reply = match self.replies.next() {
             Some(Value::Error(error)) => Err(Error::server(error)),
             Some(reply) => T::from_value(reply).map_err(Error::from),
-            None => Err(Error::new(
+            None => Err(Error::not_sent(
                 ErrorKind::Protocol,
                 "a transaction has fewer replies than commands",
             )),

@@ -425,7 +425,7 @@ impl Plan {
 }
 
 fn circling() -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Protocol,
         "SCAN was answered with a cursor that it was given before",
     )
@@ -433,7 +433,7 @@ fn circling() -> Error {
 }
 
 fn moving() -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Topology,
         "slots keep moving while their keys are read",
     )

@@ -119,7 +119,7 @@ async fn follow(
     slots: &[Slot],
 ) -> Result<(SlotSet, Vec<Bytes>), Error> {
     let addr = layout.addr(target).cloned().ok_or_else(|| {
-        Error::new(
+        Error::not_sent(
             ErrorKind::Topology,
             "slots are on their way to a node whose address is not known",
         )

@@ -110,7 +110,7 @@ impl ScanStream {
 
     fn give_up(&mut self) -> Error {
         let patience = self.settings.patience;
-        let error = Error::new(
+        let error = Error::not_sent(
             ErrorKind::Timeout,
             format!("the scan made no progress for {patience:?}"),
         )

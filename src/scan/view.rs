@@ -87,7 +87,7 @@ impl Own {
         if self.id == *id {
             return Ok(());
         }
-        Err(Error::new(
+        Err(Error::not_sent(
             ErrorKind::Topology,
             "another node is at this address now",
         ))
@@ -207,7 +207,7 @@ fn number(slot: &str) -> Result<Slot, Error> {
 
 fn malformed(what: &str) -> Error {
     let what: String = what.chars().take(64).collect();
-    Error::new(
+    Error::not_sent(
         ErrorKind::Protocol,
         format!("malformed answer to CLUSTER NODES: {what}"),
     )

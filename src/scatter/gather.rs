@@ -46,7 +46,7 @@ pub(super) fn gather_by_key(keys: &Keys, replies: Vec<Value>) -> Result<Value, E
 }
 
 fn misfit() -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Protocol,
         "the replies of several nodes do not fit together",
     )

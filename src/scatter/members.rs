@@ -26,7 +26,7 @@ impl Members {
         cell.get()
             .map(|topology| Self::of(topology))
             .ok_or_else(|| {
-                Error::new(
+                Error::not_sent(
                     ErrorKind::Config,
                     "there is no `RouteLayer` below that would tell which nodes there are",
                 )
@@ -53,7 +53,7 @@ impl Members {
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.uncovered {
             0 => Ok(()),
-            uncovered => Err(Error::new(
+            uncovered => Err(Error::not_sent(
                 ErrorKind::Topology,
                 format!(
                     "{uncovered} slots have no known primary, so that not all of the cluster can be reached"

@@ -253,7 +253,7 @@ impl Item {
     }
 
     fn incomplete(&self) -> Error {
-        Error::new(
+        Error::not_sent(
             ErrorKind::Protocol,
             "a part of the command was not answered",
         )

@@ -145,7 +145,8 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn report(results: &[Result<(), Delivery>]) -> PartialFailure {
-        let error = |delivery| Error::new(ErrorKind::Connection, "closed").with_delivery(delivery);
+        let error =
+            |delivery| Error::not_sent(ErrorKind::Connection, "closed").with_delivery(delivery);
         let entry = |(number, result): (usize, &Result<(), Delivery>)| {
             let key = Portion::Key(format!("k{number}").into());
             (key, result.map_err(error))

@@ -149,7 +149,7 @@ where
             return Poll::Ready(Ok(self.node.call(self.command.clone())));
         }
         match self.command.deadline() {
-            Some(deadline) if Instant::now() >= deadline => Poll::Ready(Err(Error::new(
+            Some(deadline) if Instant::now() >= deadline => Poll::Ready(Err(Error::not_sent(
                 ErrorKind::Timeout,
                 "the deadline passed before the connection was ready for the command",
             )

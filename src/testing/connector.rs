@@ -97,7 +97,7 @@ impl Service<NodeAddr> for FakeConnector {
 impl FakeConnector {
     fn open(&self, addr: &NodeAddr) -> Result<DuplexStream, Error> {
         self.shared.duplex(addr).map_err(|error| {
-            Error::new(ErrorKind::Connect, "could not connect")
+            Error::not_sent(ErrorKind::Connect, "could not connect")
                 .with_source(error)
                 .with_node(addr.clone())
         })

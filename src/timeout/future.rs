@@ -55,14 +55,14 @@ impl Limit {
     fn error(&self) -> Error {
         let allowed = self.deadline.saturating_duration_since(self.called_at);
         let message = format!("no answer within {} ms", allowed.as_millis());
-        Error::new(ErrorKind::Timeout, message)
+        Error::not_sent(ErrorKind::Timeout, message)
             .with_delivery(Delivery::Unknown)
             .with_command(self.command.to_text())
     }
 
     /// The error when the deadline had passed before the inner service was called.
     fn refusal(&self) -> Error {
-        Error::new(
+        Error::not_sent(
             ErrorKind::Timeout,
             "the deadline had passed before the command could be sent",
         )

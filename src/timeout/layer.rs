@@ -23,7 +23,7 @@ impl TimeoutLayer {
         }
     }
 
-    /// Counts `timeouts` there.
+    /// Counts `timeouts` in these counters.
     #[must_use]
     pub fn counters(mut self, counters: Counters) -> Self {
         self.alarms = Arc::new(Alarms::new(self.timeout, counters));

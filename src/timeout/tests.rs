@@ -76,7 +76,7 @@ async fn an_inner_service_that_notices_the_deadline_gives_the_error() {
             if Instant::now() < deadline {
                 return std::task::Poll::Pending;
             }
-            let error = Error::new(ErrorKind::Timeout, "waiting for a connection");
+            let error = Error::not_sent(ErrorKind::Timeout, "waiting for a connection");
             std::task::Poll::Ready(Err::<Value, _>(error))
         })
     });
@@ -155,7 +155,7 @@ async fn an_inner_error_is_passed_on() {
     let mut response = call(&mut service, get());
     assert_pending!(response.poll());
     let (_, reply) = handle.next_request().await.expect("a request");
-    reply.send_error(Error::new(ErrorKind::Connection, "closed"));
+    reply.send_error(Error::not_sent(ErrorKind::Connection, "closed"));
     let error = Error::from(assert_ready_err!(response.poll()));
     assert_eq!(error.kind(), ErrorKind::Connection);
     assert_eq!(counters.snapshot().timeouts, 0);

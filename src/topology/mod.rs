@@ -104,7 +104,7 @@ impl Topology {
     /// An error if nothing is covered because an address is not allowed.
     fn allowed(self, announced: &Announced<'_>) -> Result<Self, Error> {
         match announced.refused() {
-            Some(addr) if self.covered == 0 => Err(Error::new(
+            Some(addr) if self.covered == 0 => Err(Error::not_sent(
                 ErrorKind::Topology,
                 format!("it names no primary at an address that is allowed; {addr} is not"),
             )),

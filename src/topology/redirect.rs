@@ -68,11 +68,13 @@ impl Redirect {
             parse_message(error.message(), announced).map(|(slot, addr)| Self { kind, slot, addr });
         Some(parsed.map_err(|what| {
             let error = match announced.refused() {
-                Some(addr) => Error::new(
+                Some(addr) => Error::not_sent(
                     ErrorKind::Topology,
                     format!("did not follow {kind}: the address {addr} is not allowed"),
                 ),
-                None => Error::new(ErrorKind::Protocol, format!("cannot follow {kind}: {what}")),
+                None => {
+                    Error::not_sent(ErrorKind::Protocol, format!("cannot follow {kind}: {what}"))
+                }
             };
             error.with_delivery(Delivery::NotApplied)
         }))

@@ -18,7 +18,7 @@ pub(super) fn entries<'a>(reply: &'a Value, command: &str) -> Result<&'a [Value]
 
 /// The error for an answer that makes no sense.
 pub(super) fn malformed(command: &str, what: impl std::fmt::Display) -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Protocol,
         format!("malformed answer to {command}: {what}"),
     )
@@ -29,13 +29,13 @@ fn refusal(error: &crate::value::ServerError, command: &str) -> Error {
         memchr::memmem::find(error.message(), b"cluster support disabled").is_some();
     if is_standalone {
         let message = "not a cluster node: its cluster support is disabled";
-        return Error::new(ErrorKind::Config, message);
+        return Error::not_sent(ErrorKind::Config, message);
     }
     let kind = match error.code() {
         "NOAUTH" | "WRONGPASS" => ErrorKind::Authentication,
         _ => ErrorKind::Topology,
     };
-    Error::new(kind, format!("{command} was refused: {error}"))
+    Error::not_sent(kind, format!("{command} was refused: {error}"))
 }
 
 /// The value without its attributes.

@@ -51,7 +51,7 @@ impl Views {
     /// If it covers no slot: its node knows nothing of the cluster.
     pub(crate) fn add(&mut self, topology: Topology, standing: Standing) -> Result<(), Error> {
         if topology.covered() == 0 {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Topology,
                 "it knows of no slot served by a node that can be dialled",
             ));
@@ -123,7 +123,7 @@ impl Views {
                 }
             }
         }
-        Err(Error::new(
+        Err(Error::not_sent(
             ErrorKind::Topology,
             objection.unwrap_or_else(|| "no node gave a usable view of the cluster".to_owned()),
         ))

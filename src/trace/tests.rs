@@ -139,7 +139,7 @@ fn an_error_reply_leaves_its_code_but_not_its_text() {
 
 #[test]
 fn an_error_leaves_its_kind_and_its_node() {
-    let error = Error::new(ErrorKind::Connection, "closed")
+    let error = Error::not_sent(ErrorKind::Connection, "closed")
         .with_node(NodeAddr::new("::1", 7000))
         .with_attempts(3);
     let fields = fields_of(Err(error.into()));

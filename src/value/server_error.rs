@@ -37,13 +37,13 @@ impl ServerError {
         }
     }
 
-    /// The node that answered so, if a [`Route`](crate::Route) passed the reply on.
+    /// The node that answered so, if a [`Route`](crate::route::Route) passed the reply on.
     pub fn node(&self) -> Option<&NodeAddr> {
         self.inner.node.as_ref()
     }
 
     /// The slot of the command that was answered so, from the same source.
-    pub(crate) fn slot(&self) -> Option<Slot> {
+    pub fn slot(&self) -> Option<Slot> {
         self.inner.slot
     }
 

@@ -41,7 +41,7 @@ pub fn client(net: &Arc<Net>, settings: Settings) -> Client {
 
     let counters = Counters::new();
     let route = RouteLayer::from_addrs(seeds)
-        .keep_services()
+        .keep_services(true)
         .counters(counters.clone());
     let cache = ConnectionCacheLayer::new()
         .retain_only(route.nodes())

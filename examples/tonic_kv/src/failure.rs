@@ -68,11 +68,9 @@ mod tests {
             status.metadata().contains_key(RETRY_PUSHBACK)
         };
         let lost = Error::new(ErrorKind::Connection, "closed");
-        assert!(!forbids_retry(lost.clone(), false));
-        assert!(!forbids_retry(
-            lost.clone().with_delivery(Delivery::Unknown),
-            true
-        ));
-        assert!(forbids_retry(lost.with_delivery(Delivery::Unknown), false));
+        let not_sent = lost.clone().with_delivery(Delivery::NotSent);
+        assert!(!forbids_retry(not_sent, false));
+        assert!(!forbids_retry(lost.clone(), true));
+        assert!(forbids_retry(lost, false));
     }
 }

@@ -28,7 +28,7 @@ async fn dial_error(error: impl Into<BoxError>) -> Error {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_ours_keeps_its_kind_and_is_not_sent() {
-    let refused = Error::new(ErrorKind::Authentication, "wrong password");
+    let refused = Error::not_sent(ErrorKind::Authentication, "wrong password");
     let error = dial_error(refused.with_delivery(Delivery::Unknown)).await;
     assert_eq!(
         (error.kind(), error.delivery(), error.node()),

@@ -307,7 +307,7 @@ async fn rule_07_a_response_timeout_does_not_evict() {
     poll_ready(&mut service).expect("alive");
     let response = service.call("GET");
     let (_, answer) = soon(peer.next_request()).await.expect("a command");
-    answer.send_error(Error::new(ErrorKind::Timeout, "no reply in time"));
+    answer.send_error(Error::not_sent(ErrorKind::Timeout, "no reply in time"));
     assert!(soon(response).await.expect_err("timed out").is_timeout());
     assert_ready_ok!(fixture.ask().poll());
     fixture.assert_no_dial().await;
@@ -317,7 +317,7 @@ async fn rule_07_a_response_timeout_does_not_evict() {
 async fn rule_07_a_stalled_connection_is_replaced_and_counted_as_stalled() {
     let mut fixture = Fixture::new();
     let (mut service, mut peer) = fixture.connect().await;
-    peer.send_error(Error::new(ErrorKind::Timeout, "nothing read for 2 s"));
+    peer.send_error(Error::not_sent(ErrorKind::Timeout, "nothing read for 2 s"));
     poll_ready(&mut service).expect_err("stalled");
     let (_fresh, _peer) = fixture.connect().await;
     let metrics = fixture.metrics();

@@ -101,7 +101,9 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// unless set.
     ///
     /// A healthy node answers in a millisecond; a second leaves room for a retry or a graceful failover, and
-    /// is about what a person waits without noticing. To have requests outlast the election of a new primary
+    /// is about what a person waits without noticing. Connections go by it too: one on which replies are due becomes
+    /// [suspect](crate::connection#suspicion) after this time, or a second if that is shorter, and is given up after ten times
+    /// as long, and 5 seconds at least. To have requests outlast the election of a new primary
     /// (2 to 4 seconds at a node timeout of 2 seconds), set 5 seconds or more.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
@@ -123,6 +125,10 @@ impl<A, N, C> ClusterBuilder<A, N, C> {
     /// One for the connection that turns out to be closed, one for the node that then refuses to be connected
     /// to, and one for its successor that is not ready yet. While the *cluster* is not ready, the timeout
     /// decides rather than this number; see [`retry`](crate::retry).
+    ///
+    /// The stack is linked with the policy: it counts in the client's [metrics](crate::Cluster::metrics), its pauses end when
+    /// the topology changes, and unless it has a [`max_waiting`](RetryPolicy::max_waiting), half of the requests
+    /// [in flight](ClusterBuilder::max_in_flight) may wait for a node that cannot be reached; more of them fail at once.
     pub fn retry(mut self, policy: impl Into<RetryPolicy>) -> Self {
         self.settings.retry = policy.into();
         self

@@ -128,13 +128,13 @@ where
             has_node_layers,
         } = self.settings;
         if max_in_flight == 0 {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Config,
                 "max_in_flight is 0, which lets no request through; set at least 1",
             ));
         }
         if connections_per_node == 0 {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Config,
                 "connections_per_node is 0, with which nothing can be sent; set at least 1",
             ));
@@ -161,20 +161,17 @@ where
             .max_redirects(max_redirects)
             .check_arguments(checks_arguments)
             .with_addr_map(addr_map)
+            // Of our own layers none reserves.
+            .keep_services(keeps_services.unwrap_or(!has_node_layers))
             .counters(counters.clone())
             .lifecycle(&lifecycle);
-        let route = match keeps_services.unwrap_or(!has_node_layers) {
-            // Of our own layers none reserves.
-            true => route.keep_services(),
-            false => route,
-        };
         // A primary that comes back should not be slept through, and one that does not should not take all places.
         let mut retry = retry.hurry_on(route.changes()).counters(counters.clone());
         if !retry.bounds_waiting() {
             retry = retry.max_waiting(max_in_flight.div_ceil(2));
         }
         let connector = Connector::new(config.counters(counters.clone()))
-            .suspicions(route.suspicions())
+            .report_to(route.suspicions())
             .lifecycle(&lifecycle);
         let fail_fast = FailFastLayer::new().counters(counters.clone());
         let cache = ConnectionCacheLayer::new()

@@ -54,7 +54,7 @@ impl Report<'_> {
         first
             .and_then(|(index, _)| self.at(*index))
             .unwrap_or_else(|| {
-                Error::new(ErrorKind::Protocol, "an error reply where there was none")
+                Error::not_sent(ErrorKind::Protocol, "an error reply where there was none")
                     .with_delivery(Delivery::Unknown)
             })
     }

@@ -201,7 +201,7 @@ fn named(
 }
 
 fn nonsense(message: String) -> Error {
-    Error::new(ErrorKind::Protocol, message).with_delivery(Delivery::Unknown)
+    Error::not_sent(ErrorKind::Protocol, message).with_delivery(Delivery::Unknown)
 }
 
 /// The error of a command that failed, and whose next attempt never began.

@@ -74,7 +74,7 @@ where
         };
         let refused = match reply.into_plain() {
             Value::Error(error) => Error::server(error),
-            Value::Nil => Error::new(
+            Value::Nil => Error::not_sent(
                 ErrorKind::Aborted,
                 "the transaction was not executed: a key that it watched has changed",
             ),

@@ -32,7 +32,7 @@ fn failing(
 }
 
 fn lost(delivery: Delivery) -> Error {
-    Error::new(ErrorKind::Connection, "the connection is gone").with_delivery(delivery)
+    Error::not_sent(ErrorKind::Connection, "the connection is gone").with_delivery(delivery)
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn what_is_known_of_each_command_survives_the_failure_of_the_whole() {
         Outcome::Again(lost(Delivery::NotSent)),
         Outcome::Unsent,
     ];
-    let whole = Error::new(ErrorKind::Timeout, "time is up").with_delivery(Delivery::Unknown);
+    let whole = Error::not_sent(ErrorKind::Timeout, "time is up").with_delivery(Delivery::Unknown);
     let (cluster, _) = stack(failing(whole, outcomes));
     let results = cluster.pipeline_each(three().get("d")).await.expect("sent");
     assert_eq!(results[0].as_ref().ok(), Some(&Value::Integer(1)));

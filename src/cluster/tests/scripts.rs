@@ -116,7 +116,7 @@ async fn a_call_whose_source_was_not_sent_says_so() {
             .batch()
             .is_some_and(|batch| batch.commands().len() == 1)
         {
-            return Err(Error::new(ErrorKind::Overloaded, "too much"));
+            return Err(Error::not_sent(ErrorKind::Overloaded, "too much"));
         }
         each(request, |line| match line {
             line if line.starts_with("EVALSHA") => error(MISSING),

@@ -78,7 +78,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                             promise.fulfil(Ok(value));
                         }
                         Due::One { promise, .. } => {
-                            self.answered += 1;
+                            self.coalescing.answered();
                             released.0 += 1;
                             released.1 += bytes;
                             promise.fulfil(Ok(value));
@@ -88,7 +88,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                             match unit.accept(value) {
                                 Progress::Due(start, unit) => self.put_back(unit, start, bytes),
                                 Progress::Answered => {
-                                    self.answered += 1;
+                                    self.coalescing.answered();
                                     released.0 += commands;
                                     released.1 += bytes;
                                 }
@@ -106,7 +106,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => {
-                    break Err(Error::new(
+                    break Err(Error::not_sent(
                         ErrorKind::Protocol,
                         "the server sent something that is not RESP",
                     )
@@ -128,7 +128,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         if self.since.elapsed() < RETIRES_AFTER {
             return;
         }
-        let error = Error::new(
+        let error = Error::not_sent(
             ErrorKind::Connection,
             "the server asks for credentials again, and the connection is replaced",
         )
@@ -162,12 +162,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         } else {
             "the server closed the connection before the reply"
         };
-        Error::new(ErrorKind::Connection, message)
+        Error::not_sent(ErrorKind::Connection, message)
     }
 }
 
 fn unasked() -> Error {
-    Error::new(
+    Error::not_sent(
         ErrorKind::Protocol,
         "the server sent a reply that no command asked for",
     )

@@ -4,9 +4,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::Instant;
 
-use super::{Driver, Due, InFlight};
+use super::{Driver, Due};
 use crate::connection::silence::Meaning;
 use crate::connection::suspicion::{Report, Suspicion};
+use crate::connection::write_buffer::WriteBuffer;
 use crate::error::{Error, ErrorKind};
 
 impl<IO> Driver<IO> {
@@ -47,7 +48,7 @@ impl<IO> Driver<IO> {
             if self.queue.is_let_go(cx.waker())
                 && (!is_waited_for || suspicion.poll_patience(cx).is_ready())
             {
-                return Poll::Ready(Error::new(
+                return Poll::Ready(Error::not_sent(
                     ErrorKind::Connection,
                     format!(
                         "the connection was let go of after nothing had arrived for {:?} although replies were due",
@@ -103,15 +104,7 @@ impl<IO> Driver<IO> {
 
     /// Asks for a sign of life that nobody waits for.
     fn ping(&mut self) {
-        let start = self.encoded;
-        let before = self.write_buffer.len();
-        self.write_buffer.encode_ping();
-        self.encoded += (self.write_buffer.len() - before) as u64;
-        self.in_flight.push_back(InFlight {
-            due: Due::Nobody,
-            start,
-            bytes: 0,
-        });
+        self.put(Due::Nobody, WriteBuffer::encode_ping);
         self.begins = true;
     }
 
@@ -141,7 +134,7 @@ impl<IO> Driver<IO> {
 
     fn silent(&self) -> Error {
         let elapsed = self.silence.elapsed();
-        Error::new(
+        Error::not_sent(
             ErrorKind::Timeout,
             format!(
                 "nothing arrived on the connection for {elapsed:?} although replies were due, and the node answers on a new \
@@ -152,7 +145,7 @@ impl<IO> Driver<IO> {
 
     fn stalled(&self) -> Error {
         let elapsed = self.silence.fruitless();
-        Error::new(
+        Error::not_sent(
             ErrorKind::Timeout,
             format!("no reply arrived on the connection for {elapsed:?} although replies were due"),
         )
@@ -161,8 +154,8 @@ impl<IO> Driver<IO> {
     fn trace(&self, message: &'static str) {
         let addr = self.queue.addr();
         tracing::debug!(
-            server.address = addr.host(),
-            server.port = addr.port(),
+            server.address = addr.server_address(),
+            server.port = addr.server_port(),
             in_flight = self.in_flight.len(),
             message
         );

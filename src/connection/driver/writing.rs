@@ -14,36 +14,27 @@ use crate::connection::outgoing::{Content, Entry};
 use crate::connection::queue::{self, Taken};
 use crate::connection::reply::Promise;
 use crate::connection::unit::Unit;
+use crate::connection::write_buffer::WriteBuffer;
 use crate::error::Delivery;
 
 /// No more commands are encoded while this many bytes wait for the socket: those that are not can still be
 /// withdrawn by their callers.
 const WRITE_BUFFER: usize = 256 * 1024;
 
-/// No more yields than this before a flush: commands without end must not keep the first ones waiting.
-const YIELDS: u8 = 4;
-
-impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
-    /// True while other callers are likely to add to what is about to be written. A yield to the scheduler lets
-    /// them: on a busy connection that is worth far more than the write costs to wait, and so is another one as
-    /// long as they do. Alone, it would only add latency.
-    pub(super) fn expects_more(&self) -> bool {
-        let is_alone = self.answered <= 1 && self.in_flight.len() <= 1;
-        !is_alone && self.yields < YIELDS && self.encoded > self.encoded_at_yield
-    }
-
-    /// Takes commands from the queue and encodes them, as far as the write buffer goes; none for a peer that is silent.
-    pub(super) fn fill(&mut self, cx: &Context<'_>) -> Taken {
+impl<IO> Driver<IO> {
+    /// Takes commands from the queue and encodes them, as far as the write buffer goes; none for a peer that is silent. True if
+    /// none will come any more.
+    pub(super) fn fill(&mut self, cx: &Context<'_>) -> bool {
         if self.suspicion.is_some() {
-            return Taken::Some;
+            return false;
         }
         let mut skipped = (0, 0);
         let was_idle = self.in_flight.is_empty();
         let late = self.has_waited.then(Instant::now);
-        let outcome = loop {
+        let is_finished = loop {
             if self.write_buffer.len() >= WRITE_BUFFER || self.fence.is_up() {
                 self.has_waited = true;
-                break Taken::Some;
+                break false;
             }
             let Some(entry) = self.taken.pop() else {
                 let admits_credentials = self.fence.admits_credentials();
@@ -53,9 +44,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                         self.encode_credentials();
                         continue;
                     }
-                    outcome => {
+                    Taken::Nothing => {
                         self.has_waited = false;
-                        break outcome;
+                        break false;
+                    }
+                    Taken::Finished => {
+                        self.has_waited = false;
+                        break true;
                     }
                 }
             };
@@ -104,7 +99,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             self.queue.release(skipped.0, skipped.1);
         }
         self.begins |= was_idle && !self.in_flight.is_empty();
-        outcome
+        is_finished
     }
 
     fn encode_credentials(&mut self) {
@@ -114,16 +109,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         if !promise.take() {
             return;
         }
-        let start = self.encoded;
-        let before = self.write_buffer.len();
-        self.write_buffer.encode_alone(&command);
-        self.encoded += (self.write_buffer.len() - before) as u64;
-        self.in_flight.push_back(InFlight {
-            due: Due::Credentials(promise),
-            start,
-            bytes: 0,
+        self.put(Due::Credentials(promise), |buffer| {
+            buffer.encode_alone(&command);
         });
         self.fence.raise();
+    }
+
+    /// Encodes something that counts for nothing against the bounds.
+    pub(super) fn put(&mut self, due: Due, encode: impl FnOnce(&mut WriteBuffer)) {
+        let start = self.encoded;
+        let before = self.write_buffer.len();
+        encode(&mut self.write_buffer);
+        self.encoded += (self.write_buffer.len() - before) as u64;
+        let bytes = 0;
+        self.in_flight.push_back(InFlight { due, start, bytes });
     }
 
     fn encode(&mut self, command: &Command, promise: Promise) -> Due {
@@ -160,7 +159,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         let is_longer = |timeout| self.silence.is_shorter_than(timeout);
         command.deadline().is_some() && command.own_timeout().is_some_and(is_longer)
     }
+}
 
+impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if std::mem::take(&mut self.begins) {
             self.silence.restart();

@@ -228,13 +228,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Handshake<'_, IO> {
                     if self.unread.first() == Some(&0x15) {
                         message.push_str("; it seems to expect TLS: use rediss://");
                     }
-                    return Err(Error::new(ErrorKind::Protocol, message).with_source(error));
+                    return Err(Error::not_sent(ErrorKind::Protocol, message).with_source(error));
                 }
             }
             self.unread.reserve(1024);
             match self.io.read_buf(&mut self.unread).await {
                 Ok(0) => {
-                    return Err(Error::new(
+                    return Err(Error::not_sent(
                         ErrorKind::Connect,
                         format!("the peer closed the connection instead of answering {step}"),
                     ));
@@ -258,7 +258,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Handshake<'_, IO> {
     fn refused(&self, step: Step, error: &ServerError) -> Error {
         let credentials = self.introduction.credentials;
         if error.code() == "NOAUTH" && credentials.is_none() {
-            return Error::new(
+            return Error::not_sent(
                 ErrorKind::Authentication,
                 "the server asks for a password; set one in the URL or the ConnectConfig",
             );
@@ -271,10 +271,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Handshake<'_, IO> {
         let text = without_password(error, credentials);
         if is_about_credentials {
             let message = format!("the server refused the user or the password: {text}");
-            Error::new(ErrorKind::Authentication, message)
+            Error::not_sent(ErrorKind::Authentication, message)
         } else {
             let message = format!("the server refused {step}: {text}");
-            Error::new(ErrorKind::Connect, message)
+            Error::not_sent(ErrorKind::Connect, message)
         }
     }
 }
@@ -353,7 +353,7 @@ fn lacks_database(database: u32, error: &ServerError) -> Error {
         _ => (ErrorKind::Connect, "try again"),
     };
     let message = format!("the server refused to select database {database}: {error}; {advice}");
-    Error::new(kind, message)
+    Error::not_sent(kind, message)
 }
 
 fn starts_with(error: &ServerError, text: &[u8]) -> bool {
@@ -363,10 +363,10 @@ fn starts_with(error: &ServerError, text: &[u8]) -> bool {
 
 fn senseless(step: Step) -> Error {
     let message = format!("the peer's answer to {step} makes no sense");
-    Error::new(ErrorKind::Protocol, message)
+    Error::not_sent(ErrorKind::Protocol, message)
 }
 
 fn broken(step: Step, cause: &io::Error) -> Error {
     let message = format!("the connection broke at {step}: {cause}");
-    Error::new(ErrorKind::Connect, message)
+    Error::not_sent(ErrorKind::Connect, message)
 }

@@ -46,7 +46,7 @@ impl Scene {
                     match node {
                         Node::Answers => Ok(()),
                         Node::Hangs => std::future::pending().await,
-                        Node::Refuses => Err(Error::new(ErrorKind::Connect, "refused")),
+                        Node::Refuses => Err(Error::not_sent(ErrorKind::Connect, "refused")),
                     }
                 }
             }

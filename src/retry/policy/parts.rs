@@ -47,7 +47,7 @@ impl RetryPolicy {
                 Some(reply) => Ok(Value::Error(reply.clone())),
                 None => Err(error),
             },
-            Outcome::Unsent => Err(Error::new(ErrorKind::Other, "it was never tried")),
+            Outcome::Unsent => Err(Error::not_sent(ErrorKind::Other, "it was never tried")),
         });
         let results = self.in_hindsight(batch, results).collect();
         batch.conclude(results).map_err(E::from_ours)

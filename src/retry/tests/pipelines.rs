@@ -79,7 +79,7 @@ fn refusal(line: &str) -> Answer {
 }
 
 fn failure(kind: ErrorKind, delivery: Delivery) -> Answer {
-    Err(Error::new(kind, "as told").with_delivery(delivery))
+    Err(Error::not_sent(kind, "as told").with_delivery(delivery))
 }
 
 fn number(number: usize) -> Answer {
@@ -193,10 +193,10 @@ async fn error_of_the_whole_does_not_deny_what_was_applied() {
         std::future::ready(match is_first {
             true => {
                 batch.begin();
-                let refused = Error::new(ErrorKind::Connect, "refused");
+                let refused = Error::not_sent(ErrorKind::Connect, "refused");
                 batch.conclude(vec![Err(refused), Ok(Value::Integer(1))])
             }
-            false => Err(Error::new(ErrorKind::Overloaded, "full")),
+            false => Err(Error::not_sent(ErrorKind::Overloaded, "full")),
         })
     });
     let mut service = RetryLayer::new(policy(1)).layer(inner);
@@ -384,7 +384,8 @@ async fn over_a_single_connection(second: Delivery, first: Option<Delivery>) -> 
     let calls = std::cell::Cell::new(0);
     let connection = service_fn(|command: Command| {
         calls.set(calls.get() + 1);
-        let lost = |delivery| Error::new(ErrorKind::Connection, "lost").with_delivery(delivery);
+        let lost =
+            |delivery| Error::not_sent(ErrorKind::Connection, "lost").with_delivery(delivery);
         let first = first.map_or(Ok(Value::Integer(1)), |delivery| Err(lost(delivery)));
         let outcomes = [first, Err(lost(second))].map(Outcome::Final);
         command.batch().expect("a pipeline").record(outcomes.into());

@@ -121,7 +121,7 @@ impl<C: MakeNode> Job<C> {
             }
             JobProj::Refresh { during, parts, .. } => Some(Done::Waited {
                 parts: std::mem::take(parts),
-                error: Error::new(ErrorKind::Timeout, format!("{event} {during}")),
+                error: Error::not_sent(ErrorKind::Timeout, format!("{event} {during}")),
             }),
         }
     }

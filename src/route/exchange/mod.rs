@@ -188,7 +188,7 @@ impl<C: MakeNode> Exchange<C> {
                 Delivery::NotSent,
             )
         };
-        Error::new(ErrorKind::Timeout, format!("{event} {when}")).with_delivery(delivery)
+        Error::not_sent(ErrorKind::Timeout, format!("{event} {when}")).with_delivery(delivery)
     }
 
     /// True once the command may have been written.

@@ -95,7 +95,7 @@ impl<C: MakeNode> Unsent<C> {
                     }
                 }
             };
-            return match wait(waiting, cx, sender, command, addr) {
+            return match register(waiting, cx, sender, command, addr) {
                 true => Poll::Ready(Step::Moved),
                 false => Poll::Pending,
             };
@@ -104,7 +104,7 @@ impl<C: MakeNode> Unsent<C> {
 }
 
 /// Waits to be woken when the map changes. True if the command belongs elsewhere already.
-fn wait<C: MakeNode>(
+fn register<C: MakeNode>(
     waiting: &mut Option<Waiting>,
     cx: &Context<'_>,
     sender: &impl Sender<C>,

@@ -25,7 +25,7 @@ pub(super) async fn run<C: MakeNode>(nodes: C, addr: NodeAddr, config: Config) -
     let deadline = Instant::now() + config.query_timeout;
     let answers = timeout(config.query_timeout, ask(nodes, &addr, &config, deadline));
     let (reply, standing) = answers.await.map_err(|_| {
-        Error::new(
+        Error::not_sent(
             ErrorKind::Timeout,
             format!("no answer within {:?}", config.query_timeout),
         )

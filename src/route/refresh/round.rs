@@ -178,5 +178,5 @@ fn nobody_knows(failures: Vec<(NodeAddr, Error)>) -> Error {
         message.push_str(if index == 0 { ": " } else { "; " });
         message.push_str(&format!("{addr}: {error}"));
     }
-    Error::new(kind, message)
+    Error::not_sent(kind, message)
 }

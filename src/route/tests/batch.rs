@@ -203,7 +203,7 @@ async fn settled_commands_are_not_sent_again() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let cluster = script.discovered().await;
     let command = labels(&[(LOW, "a"), (LOW, "b"), (HIGH, "c")]);
-    let refused = Error::new(ErrorKind::Server, "refused").with_delivery(Delivery::NotApplied);
+    let refused = Error::not_sent(ErrorKind::Server, "refused").with_delivery(Delivery::NotApplied);
     command.batch().expect("a pipeline").record(vec![
         Outcome::Final(Ok(text("before"))),
         Outcome::Again(refused),

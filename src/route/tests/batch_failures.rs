@@ -77,7 +77,7 @@ async fn node_that_cannot_be_reached_fails_only_its_commands() {
 async fn what_a_lost_connection_knows_of_each_command_is_kept() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let cluster = script.discovered().await;
-    let lost = |delivery| Error::new(ErrorKind::Connection, "lost").with_delivery(delivery);
+    let lost = |delivery| Error::not_sent(ErrorKind::Connection, "lost").with_delivery(delivery);
     let outcomes = vec![
         Outcome::Final(Ok(Value::Integer(1))),
         Outcome::Final(Err(lost(Delivery::Unknown))),
@@ -98,7 +98,7 @@ async fn what_a_lost_connection_knows_of_each_command_is_kept() {
 async fn redirect_read_before_the_connection_was_lost_is_followed() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let cluster = script.discovered().await;
-    let lost = Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+    let lost = Error::not_sent(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
     let outcomes = vec![
         Outcome::Final(Ok(error("MOVED 5 10.0.0.1:2"))),
         Outcome::Final(Err(lost.clone())),
@@ -116,7 +116,7 @@ async fn redirect_read_before_the_connection_was_lost_is_followed() {
 async fn unit_of_which_nothing_was_sent_is_sent_on_a_new_service_and_no_other() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let cluster = script.discovered().await;
-    let closed = Error::new(ErrorKind::Connection, "closed").with_delivery(Delivery::NotSent);
+    let closed = Error::not_sent(ErrorKind::Connection, "closed").with_delivery(Delivery::NotSent);
     let unsent = || Outcome::Final(Err(closed.clone()));
     let fail = |outcomes| {
         let act = Act::FailInPart(outcomes, closed.clone());
@@ -250,7 +250,8 @@ async fn deadline_says_of_each_command_how_far_it_got() {
 async fn connection_that_knows_better_is_heard_at_the_deadline() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let cluster = script.discovered().await;
-    let queued = Error::new(ErrorKind::Timeout, "still queued").with_delivery(Delivery::NotSent);
+    let queued =
+        Error::not_sent(ErrorKind::Timeout, "still queued").with_delivery(Delivery::NotSent);
     let act = Act::FailPolledAgain(queued);
     script.with(1, |peer| peer.acts.push_back(act));
     script.with(2, |peer| peer.acts.push_back(Act::Hang));
@@ -317,7 +318,7 @@ async fn second_attempt_that_is_dropped_does_not_claim_what_the_first_did() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let cluster = script.discovered().await;
     let again = |delivery| {
-        Outcome::Again(Error::new(ErrorKind::Connection, "lost").with_delivery(delivery))
+        Outcome::Again(Error::not_sent(ErrorKind::Connection, "lost").with_delivery(delivery))
     };
     let command = pipeline();
     let batch = command.batch().expect("a pipeline");
@@ -334,7 +335,7 @@ async fn second_attempt_that_is_dropped_does_not_claim_what_the_first_did() {
     // Whoever looks now must not be told of the first attempt.
     assert_eq!(known(&command)[0], Known::Nothing);
     drop(attempt);
-    let whole = Error::new(ErrorKind::Timeout, "dropped").with_delivery(Delivery::NotSent);
+    let whole = Error::not_sent(ErrorKind::Timeout, "dropped").with_delivery(Delivery::NotSent);
     let told = batch.settle(Err(whole)).into_iter();
     let told = told.map(|result| result.map_err(|error| error.delivery()));
     assert_eq!(

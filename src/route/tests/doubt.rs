@@ -108,14 +108,14 @@ async fn nodes_in_doubt_are_asked_when_nobody_else_answers() {
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown)
+    Error::not_sent(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown)
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_kind_of_evidence_makes_a_doubt_and_silence_ends_it() {
     for kind in [ErrorKind::Connection, ErrorKind::Connect] {
         let (script, cluster) = six().await;
-        let failure = Error::new(kind, "it");
+        let failure = Error::not_sent(kind, "it");
         // Not sent, it would be tried anew.
         let failure = failure.with_delivery(Delivery::Unknown);
         script.with(6, |peer| peer.acts.push_back(Act::Fail(failure)));

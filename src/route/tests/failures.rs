@@ -59,7 +59,7 @@ async fn service_that_is_always_finished_is_an_error() {
 async fn command_that_was_not_sent_is_sent_on_a_new_service() {
     let script = Script::agreeing(&[1], &ALL);
     let cluster = script.discovered().await;
-    let closed = Error::new(ErrorKind::Connection, "closed").with_delivery(Delivery::NotSent);
+    let closed = Error::not_sent(ErrorKind::Connection, "closed").with_delivery(Delivery::NotSent);
     script.with(1, |peer| peer.acts.push_back(Act::Fail(closed)));
     assert_eq!(cluster.send(to(5)).await.expect("a reply"), ok());
     assert_eq!(script.calls(1), 2);
@@ -69,7 +69,7 @@ async fn command_that_was_not_sent_is_sent_on_a_new_service() {
 async fn command_that_may_have_been_applied_is_not_sent_again() {
     let script = Script::agreeing(&[1], &ALL);
     let cluster = script.discovered().await;
-    let lost = Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+    let lost = Error::not_sent(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
     script.with(1, |peer| peer.acts.push_back(Act::Fail(lost)));
     let error = cluster.send(to(5)).await.expect_err("lost");
     assert_eq!(error.delivery(), Delivery::Unknown);
@@ -134,7 +134,7 @@ async fn other_error_replies_are_passed_on_alone() {
 async fn overloaded_node_is_no_reason_for_a_refresh() {
     let script = Script::agreeing(&[1], &ALL);
     let cluster = script.discovered().await;
-    let overloaded = Error::new(ErrorKind::Overloaded, "too much");
+    let overloaded = Error::not_sent(ErrorKind::Overloaded, "too much");
     script.with(1, |peer| peer.acts.push_back(Act::Fail(overloaded)));
     assert!(cluster.send(to(5)).await.expect_err("shed").is_overloaded());
     settle().await;

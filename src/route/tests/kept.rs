@@ -210,7 +210,9 @@ async fn a_service_may_send_a_command_of_its_own_while_it_is_used_in_place() {
         });
         ready(Ok(BoxCloneService::new(node)))
     });
-    let route = seeded().keep_services().layer(BoxCloneService::new(nodes));
+    let route = seeded()
+        .keep_services(true)
+        .layer(BoxCloneService::new(nodes));
     route.discovered().await.expect("a topology");
     *inner.lock() = Some(route.clone());
     for command in [to(LOW), to(LOW).arg("outer"), to(LOW).arg("outer"), to(LOW)] {
@@ -262,7 +264,7 @@ fn none_outlives_the_runtime_on_which_it_would_be_let_go_of() {
 async fn none_outlives_the_life_of_the_client() {
     let script = Script::agreeing(&[1, 2], &HALVES);
     let life = Lifecycle::new();
-    let cluster = script.layer(seeded().keep_services().lifecycle(&life));
+    let cluster = script.layer(seeded().keep_services(true).lifecycle(&life));
     cluster.route.discovered().await.expect("a topology");
     send(&cluster, LOW).await;
     life.shutdown(Duration::from_secs(1))

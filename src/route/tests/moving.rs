@@ -56,7 +56,7 @@ async fn send_while(
     let reply = tokio::spawn(timeout(Duration::from_secs(10), reply));
     refresh(script, cluster, ranges).await;
     let reply = reply.await.expect("no panic");
-    reply.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "still waiting")))
+    reply.unwrap_or_else(|_| Err(Error::not_sent(ErrorKind::Timeout, "still waiting")))
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn command_that_waits_for_its_node_goes_to_the_new_owner_at_once() {
 async fn command_that_was_not_sent_goes_to_the_new_owner() {
     for kind in [ErrorKind::Connection, ErrorKind::Unavailable] {
         let (script, cluster) = halves().await;
-        let act = Act::FailAfter(1000 * MS, Error::new(kind, "closed"));
+        let act = Act::FailAfter(1000 * MS, Error::not_sent(kind, "closed"));
         script.with(2, |peer| peer.acts.push_back(act));
         let reply = send_while_moving(&script, &cluster, to(HIGH)).await;
         assert_eq!(reply.expect("moved"), ok());
@@ -90,7 +90,7 @@ async fn command_that_was_not_sent_goes_to_the_new_owner() {
 #[tokio::test(start_paused = true)]
 async fn command_that_may_have_been_applied_goes_nowhere_else() {
     let (script, cluster) = halves().await;
-    let lost = Error::new(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
+    let lost = Error::not_sent(ErrorKind::Connection, "lost").with_delivery(Delivery::Unknown);
     let act = Act::FailAfter(1000 * MS, lost);
     script.with(2, |peer| peer.acts.push_back(act));
     let reply = send_while_moving(&script, &cluster, to(HIGH)).await;
@@ -152,7 +152,7 @@ async fn waiting_unit_is_split_by_the_new_owners_in_order() {
 #[tokio::test(start_paused = true)]
 async fn unit_that_was_not_sent_goes_to_the_new_owner() {
     let (script, cluster) = halves().await;
-    let act = Act::FailAfter(1000 * MS, Error::new(ErrorKind::Connection, "closed"));
+    let act = Act::FailAfter(1000 * MS, Error::not_sent(ErrorKind::Connection, "closed"));
     script.with(2, |peer| peer.acts.push_back(act));
     let command = Command::pipeline([part(HIGH, "b"), part(16_000, "c")]);
     let reply = send_while_moving(&script, &cluster, command).await;

@@ -210,7 +210,7 @@ impl Script {
 
     /// A route with the node at port 1 for a seed.
     pub(super) fn route(&self) -> Cluster {
-        self.layer(seeded().keep_services())
+        self.layer(seeded().keep_services(true))
     }
 
     /// As [`route`](Script::route), with its topology discovered.

@@ -432,7 +432,7 @@ fn text(text: String) -> Value {
 }
 
 fn unreachable(addr: NodeAddr) -> Error {
-    Error::new(ErrorKind::Connect, "nobody is there").with_node(addr)
+    Error::not_sent(ErrorKind::Connect, "nobody is there").with_node(addr)
 }
 
 /// Never 0, which begins and ends.

@@ -144,7 +144,7 @@ fn a_pipeline_is_expanded_in_place_and_answered_in_order() {
 fn a_command_of_a_pipeline_that_fails_in_part_leaves_the_others_their_replies() {
     let request = Command::pipeline([cmd("GET").arg("x"), cmd("DEL").arg(("a", "b"))]);
     let (plan, _) = plan(request.clone());
-    let closed = Error::new(ErrorKind::Connection, "closed").with_delivery(Delivery::Unknown);
+    let closed = Error::not_sent(ErrorKind::Connection, "closed").with_delivery(Delivery::Unknown);
     let results = vec![Ok(text("x")), Ok(Value::Integer(1)), Err(closed)];
     let error = plan.conclude(results).expect_err("a part failed");
     assert!(error.partial().is_some());
@@ -158,7 +158,7 @@ fn a_failure_tells_of_each_key_in_the_order_given() {
     let (plan, parts) = plan(cmd("MSET").arg([("a", 1), ("b", 2), ("c", 3), ("b", 4)]));
     assert_eq!(parts.len(), 3);
     let down = Value::Error(ServerError::new("CLUSTERDOWN The cluster is down"));
-    let closed = Error::new(ErrorKind::Connection, "closed").with_delivery(Delivery::Unknown);
+    let closed = Error::not_sent(ErrorKind::Connection, "closed").with_delivery(Delivery::Unknown);
     let error = plan.conclude(vec![Ok(text("OK")), Ok(down), Err(closed)]);
     let error = error.expect_err("two parts failed");
     assert_eq!(error.kind(), ErrorKind::Server, "the first cause");

@@ -59,7 +59,7 @@ fn sum(numbers: &[i64]) -> Value {
 }
 
 fn failed(delivery: Delivery) -> Error {
-    Error::new(ErrorKind::Connection, "closed").with_delivery(delivery)
+    Error::not_sent(ErrorKind::Connection, "closed").with_delivery(delivery)
 }
 
 #[tokio::test]

@@ -318,7 +318,7 @@ async fn query<T: FromValue>(addr: NodeAddr, command: Command) -> Result<T, Erro
     };
     let value = tokio::time::timeout(Duration::from_secs(5), exchange)
         .await
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "no reply within 5 s")))
+        .unwrap_or_else(|_| Err(Error::not_sent(ErrorKind::Timeout, "no reply within 5 s")))
         .map_err(|error| error.with_node(addr))?;
     match value {
         Value::Error(error) => Err(Error::server(error)),
@@ -337,7 +337,7 @@ async fn eventually<T>(
             return Ok(answer);
         }
         if start.elapsed() >= PATIENCE {
-            return Err(Error::new(
+            return Err(Error::not_sent(
                 ErrorKind::Timeout,
                 format!("{what} after {PATIENCE:?}"),
             ));
@@ -382,5 +382,5 @@ fn new_folder() -> io::Result<PathBuf> {
 }
 
 fn failed(what: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Config, format!("could not {what}")).with_source(error)
+    Error::not_sent(ErrorKind::Config, format!("could not {what}")).with_source(error)
 }

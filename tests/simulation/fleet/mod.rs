@@ -153,7 +153,7 @@ fn client(servers: &Arc<Servers>, number: usize) -> Client {
         servers.addr((number + 1) % NODES),
     ];
     let route = RouteLayer::from_addrs(seeds)
-        .keep_services()
+        .keep_services(true)
         .counters(counters.clone());
     let cache = ConnectionCacheLayer::new()
         .retain_only(route.nodes())
