@@ -49,7 +49,7 @@ pub use self::tls::{TlsConfig, TlsConfigBuilder};
 pub use self::url::ConnectUrl;
 use crate::addr::NodeAddr;
 use crate::connection::handshake::{self, Introduction};
-use crate::connection::{Connection, Prober, Renewal};
+use crate::connection::{Connection, FailedWrites, Prober, Renewal};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::Lifecycle;
 use crate::route::Suspicions;
@@ -142,7 +142,10 @@ async fn connect(
 ) -> Result<Connection, Error> {
     if let Some(path) = addr.unix_path() {
         #[cfg(unix)]
-        return handshake_with(socket::unix(path).await?, addr, config, prober).await;
+        {
+            let stream = socket::unix(path).await?;
+            return handshake_with(stream, FailedWrites::WriteNothing, addr, config, prober).await;
+        }
         #[cfg(not(unix))]
         return Err(Error::not_sent(
             ErrorKind::Config,
@@ -160,9 +163,9 @@ async fn connect(
     #[cfg(feature = "tls")]
     if let Some(tls) = &config.tls {
         let stream = tls.connect(stream, &addr).await?;
-        return handshake_with(stream, addr, config, prober).await;
+        return handshake_with(stream, FailedWrites::MayWrite, addr, config, prober).await;
     }
-    handshake_with(stream, addr, config, prober).await
+    handshake_with(stream, FailedWrites::WriteNothing, addr, config, prober).await
 }
 
 /// Makes the handshake on a stream that is connected already, and a [`Connection`] of it.
@@ -172,6 +175,9 @@ async fn connect(
 /// about and what errors name.
 ///
 /// Nothing in here ends by itself if the peer stays silent: have a timeout around it.
+///
+/// Where the stream fails to write, what it was offered may have been written, as far as we know: commands of which a
+/// socket would have taken nothing are of [unknown delivery](crate::Delivery::Unknown).
 ///
 /// There is no way from here to another stream to the node, so that a [suspect](crate::connection#suspicion) connection
 /// waits for its [stall timeout](crate::connection::Config::stall_timeout).
@@ -191,12 +197,13 @@ pub async fn handshake_io<IO>(
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    handshake_with(io, addr, config, None).await
+    handshake_with(io, FailedWrites::MayWrite, addr, config, None).await
 }
 
 /// As [`handshake_io`], for a node that can be reached again by the prober.
 pub(crate) async fn handshake_with<IO>(
     mut io: IO,
+    failed_writes: FailedWrites,
     addr: NodeAddr,
     config: &ConnectConfig,
     prober: Option<Prober>,
@@ -236,9 +243,9 @@ where
     );
     Ok(Connection::new(
         io,
+        failed_writes,
         addr,
-        established.decoder,
-        established.unread,
+        established,
         &config.connection,
         prober,
         renewal,

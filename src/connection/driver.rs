@@ -15,7 +15,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -23,6 +22,7 @@ use super::coalescing::Coalescing;
 use super::config::Config;
 use super::deadlines::Deadlines;
 use super::fence::Fence;
+use super::handshake::Established;
 use super::outgoing::Outgoing;
 use super::queue::Queue;
 use super::read_buffer::ReadBuffer;
@@ -33,12 +33,12 @@ use super::trickle::Trickle;
 use super::unit::{Lost, Unit};
 use super::write_buffer::WriteBuffer;
 use crate::error::{Delivery, Error, ErrorKind};
-use crate::resp::Decoder;
 use crate::route::Suspicions;
 use crate::task::AbortOnDrop;
 
 pub(super) struct Driver<IO> {
     io: IO,
+    failed_writes: FailedWrites,
     queue: Arc<Queue>,
     /// Taken from the queue, not yet encoded.
     taken: Outgoing,
@@ -50,7 +50,7 @@ pub(super) struct Driver<IO> {
     has_unread: bool,
     /// Bytes encoded since the connection began.
     encoded: u64,
-    /// Bytes written since the connection began.
+    /// Bytes written since the connection began, at most.
     written: u64,
     coalescing: Coalescing,
     /// The socket may hold back bytes that it was given, as a TLS stream does.
@@ -103,18 +103,32 @@ enum Due {
     Unit(Box<Unit>),
 }
 
+/// What became of the bytes that a stream was offered, and failed to write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FailedWrites {
+    /// None was written: a socket tells how many it took.
+    WriteNothing,
+    /// Some may have been: a stream that writes in several steps, as TLS does a record at a time, forgets those before the
+    /// one that fails.
+    MayWrite,
+}
+
 impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
     pub(super) fn new(
         io: IO,
+        failed_writes: FailedWrites,
         queue: Arc<Queue>,
-        decoder: Decoder,
-        unread: BytesMut,
+        established: Established,
         config: &Config,
         prober: Option<Prober>,
         renewal: Option<AbortOnDrop>,
     ) -> Self {
+        let Established {
+            decoder, unread, ..
+        } = established;
         Self {
             io,
+            failed_writes,
             queue,
             taken: Outgoing::default(),
             write_buffer: WriteBuffer::default(),
@@ -163,6 +177,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             match self.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
+                    if self.failed_writes == FailedWrites::MayWrite {
+                        self.written = self.encoded;
+                    }
                     self.read_the_rest(cx)?;
                     return Poll::Ready(Err(lost("writing to the connection failed", error)));
                 }

@@ -124,14 +124,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::futures::OwnedNotified;
 use tower::Service;
 
 pub use self::config::Config;
 use self::driver::Driver;
+pub(crate) use self::driver::FailedWrites;
 use self::future::ResponseFuture;
+use self::handshake::Established;
 use self::queue::{Queue, State};
 pub(crate) use self::refused::{changes_state, check_part};
 pub(crate) use self::renewal::Renewal;
@@ -139,7 +140,6 @@ pub(crate) use self::suspicion::Prober;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::Error;
-use crate::resp::Decoder;
 use crate::task::AbortOnDrop;
 use crate::value::Value;
 
@@ -158,17 +158,17 @@ struct Handle {
 impl Connection {
     /// A connection over `io`, on which the handshake is done, and its driver task.
     ///
-    /// `decoder` is the one the handshake was read with, and `unread` what it has not consumed. Without a prober, only
-    /// the stall timeout ends a silent connection. `renewal` has asked for the credentials that were sent.
+    /// Without a prober, only the stall timeout ends a silent connection. `renewal` has asked for the credentials that were
+    /// sent.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
     pub(crate) fn new<IO>(
         io: IO,
+        failed_writes: FailedWrites,
         addr: NodeAddr,
-        decoder: Decoder,
-        unread: BytesMut,
+        established: Established,
         config: &Config,
         prober: Option<Prober>,
         renewal: Option<Renewal>,
@@ -183,9 +183,9 @@ impl Connection {
         });
         let driver = Driver::new(
             io,
+            failed_writes,
             Arc::clone(&queue),
-            decoder,
-            unread,
+            established,
             config,
             prober,
             renewal,

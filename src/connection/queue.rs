@@ -230,6 +230,10 @@ impl Queue {
     pub(super) fn set_suspect(&self, is_suspect: bool) {
         let mut inner = self.inner.0.lock();
         inner.is_suspect = is_suspect;
+        if inner.closed.is_some() {
+            // Retired: what is left to come changes nothing for those who ask.
+            return;
+        }
         let state = match is_suspect {
             true => State::Suspect,
             false if self.has_room(&inner) => State::Open,

@@ -12,10 +12,10 @@ pub enum Delivery {
     NotApplied,
     /// It was written, and then the connection was lost or the deadline passed: it may have been applied or not.
     /// Only read-only or explicitly idempotent commands may be retried. Also for a reply of another type than asked
-    /// for, and for error replies that do not tell ([`ServerError::delivery`]).
+    /// for, and for error replies that do not tell ([`ServerError::delivery`](crate::ServerError::delivery)).
     ///
     /// A pipeline, or a command of several nodes, is `Unknown` as a whole as soon as a part of it is done: another time would
-    /// do that part again. Each part has its own delivery, see [`Error::partial`] and
+    /// do that part again. Each part has its own delivery, see [`Error::partial`](crate::Error::partial) and
     /// [`Cluster::pipeline_each`](crate::Cluster::pipeline_each).
     Unknown,
 }

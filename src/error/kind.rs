@@ -14,7 +14,7 @@ pub enum ErrorKind {
     Timeout,
     /// The peer sent something that is not RESP, or an answer that makes no sense.
     Protocol,
-    /// The server answered with an error reply; see [`Error::server_error`].
+    /// The server answered with an error reply; see [`Error::server_error`](crate::Error::server_error).
     Server,
     /// The command was redirected more often than allowed.
     TooManyRedirects,
@@ -34,7 +34,7 @@ pub enum ErrorKind {
     Config,
     /// The client was shut down.
     Shutdown,
-    /// A layer that is not part of this crate failed; see [`source`](StdError::source).
+    /// A layer that is not part of this crate failed; see [`source`](std::error::Error::source).
     Other,
 }
 

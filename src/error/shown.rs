@@ -51,7 +51,11 @@ impl fmt::Display for Shown<'_> {
         match self.error.before() {
             None => Ok(()),
             Some(before) => {
-                write!(f, "; before that: {}", before.what())?;
+                // A server's words may have contents.
+                match self.with_names {
+                    true => write!(f, "; before that: {}", before.what())?,
+                    false => write!(f, "; before that: {}", before.without_contents())?,
+                }
                 match before
                     .node()
                     .filter(|node| Some(*node) != self.error.node())
@@ -69,6 +73,14 @@ impl Error {
     fn what(&self) -> &dyn fmt::Display {
         match &self.inner.server {
             Some(error) => error,
+            None => &self.inner.message,
+        }
+    }
+
+    /// As [`what`](Self::what), of an error reply no more than its code.
+    fn without_contents(&self) -> &str {
+        match &self.inner.server {
+            Some(error) => error.code(),
             None => &self.inner.message,
         }
     }

@@ -71,6 +71,19 @@ fn the_origin_of_an_error_reply_is_that_of_the_error() {
 }
 
 #[test]
+fn for_spans_a_server_is_not_quoted() {
+    let reply = ServerError::new("TRYAGAIN secret");
+    let error = timeout().with_source(Error::server(reply));
+    assert!(
+        error
+            .to_string()
+            .ends_with("; before that: TRYAGAIN secret")
+    );
+    let shown = error.without_names().to_string();
+    assert!(shown.ends_with("; before that: TRYAGAIN"), "{shown}");
+}
+
+#[test]
 fn an_outage_is_told_from_mistakes_and_overload() {
     let is_unavailable = |kind| Error::not_sent(kind, "").is_unavailable();
     for kind in [

@@ -11,6 +11,7 @@
 //! - All are let go of after [`TERM`] anyway. A connection that the cache has let go of ends then, and one that is in
 //!   use is asked for again, so that it does not count as idle.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use crate::addr::NodeAddr;
 use crate::command::{Command, Slot};
 use crate::lifecycle::Lifecycle;
 use crate::stripe::Striped;
-use crate::task::OwnedTask;
+use crate::task::AbortOnDrop;
 use crate::topology::Topology;
 
 /// For how long a service is kept at most. What counts as idle was not asked for in a second or more.
@@ -38,7 +39,9 @@ struct Shared<N> {
     stripes: Striped<Mutex<Stripe<N>>>,
     lifecycle: Lifecycle,
     filled: Arc<Notify>,
-    letting_go: OwnedTask,
+    letting_go: Mutex<Option<AbortOnDrop>>,
+    /// Whether there is that task. Cleared by its end, before it lets go for the last time.
+    is_letting_go: AtomicBool,
 }
 
 struct Stripe<N> {
@@ -64,7 +67,8 @@ impl<N: Service<Command> + Send + 'static> Kept<N> {
             stripes: Striped::default(),
             lifecycle,
             filled: Arc::default(),
-            letting_go: OwnedTask::default(),
+            letting_go: Mutex::default(),
+            is_letting_go: AtomicBool::new(false),
         }))
     }
 
@@ -127,10 +131,12 @@ impl<N: Service<Command> + Send + 'static> Kept<N> {
 
     fn let_go_in_time(&self) {
         let shared = &self.0;
-        shared.letting_go.ensure(&shared.lifecycle, || {
-            let own = LettingGo(Arc::downgrade(shared));
-            own.run(Arc::clone(&shared.filled))
-        });
+        // After something was kept. Either the task has not ended, and will find it; or this finds that it has.
+        if !shared.is_letting_go.swap(true, Ordering::AcqRel) {
+            let task = LettingGo(Arc::downgrade(shared)).run(Arc::clone(&shared.filled));
+            let task = AbortOnDrop::new(shared.lifecycle.spawn(task));
+            *shared.letting_go.lock() = Some(task);
+        }
         shared.filled.notify_one();
     }
 }
@@ -204,6 +210,7 @@ impl<N> LettingGo<N> {
 impl<N> Drop for LettingGo<N> {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
+            shared.is_letting_go.store(false, Ordering::Release);
             shared.let_go();
         }
     }

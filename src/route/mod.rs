@@ -226,7 +226,7 @@ impl<C: MakeNode> Service<Command> for Route<C> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, while no topology is known or where a connection is to be made.
+    /// Outside of a tokio runtime, while no topology is known, where a connection is to be made, or where one is not ready.
     #[inline]
     fn call(&mut self, command: Command) -> Self::Future {
         ResponseFuture::new(&self.handle, &mut self.nodes, command)

@@ -41,8 +41,9 @@
 //!
 //! # What changes
 //!
-//! **Order.** A connection sends commands in the order of the calls, and with one per node that holds for all the
-//! commands for a node. With several it holds for those of a slot, unless their connection comes or goes in between. As
+//! **Order.** A connection sends commands in the order in which it is called, and with one per node that holds for all the
+//! commands for a node. A [`Route`](crate::route::Route) calls it when the response is first polled, or already as it is
+//! called itself, where the connection is at hand; [`Cluster`](crate::Cluster) does both at once. With several it holds for those of a slot, unless their connection comes or goes in between. As
 //! ever, who waits for a reply before the next call need not ask.
 //!
 //! **Pipelines.** What is for one node stays one unit, in its order, and takes the connection of its first key. So it is

@@ -13,7 +13,7 @@ use crate::addr::NodeAddr;
 use crate::cluster::Cluster;
 use crate::connect::future::ResponseFuture;
 use crate::connect::{self, ConnectConfig};
-use crate::connection::{Connection, Prober};
+use crate::connection::{Connection, FailedWrites, Prober};
 use crate::error::{Error, ErrorKind};
 
 impl FakeCluster {
@@ -89,7 +89,14 @@ impl Service<NodeAddr> for FakeConnector {
         let config = Arc::clone(&self.config);
         let prober = self.prober(addr.clone());
         ResponseFuture::new(async move {
-            connect::handshake_with(stream?, addr, &config, Some(prober)).await
+            connect::handshake_with(
+                stream?,
+                FailedWrites::WriteNothing,
+                addr,
+                &config,
+                Some(prober),
+            )
+            .await
         })
     }
 }

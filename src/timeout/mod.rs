@@ -24,6 +24,9 @@
 //! wait or the layer has to look itself. Whoever looks does so on the runtime that the connection, or else the first request
 //! that waited, was made on: on one that is kept but not driven, nobody does.
 //!
+//! A layer in between that polls a response and then moves it to a task of its own, while it goes on waiting itself, has to
+//! end at [`Command::deadline`] by itself: whoever was to be woken is that task then.
+//!
 //! Use [`tower::timeout::TimeoutLayer`] instead for services that do not take a [`Command`], such as the act of
 //! connecting.
 //!

@@ -366,6 +366,71 @@ async fn rule_3_replies_that_have_arrived_are_delivered_when_a_write_fails() {
     );
 }
 
+/// A stream that passes on a part of what it is offered, and fails in the same step, as TLS does in the midst of its
+/// records.
+struct FailsMidway {
+    inner: DuplexStream,
+    passes_on: usize,
+    has_failed: bool,
+}
+
+impl AsyncRead for FailsMidway {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.has_failed {
+            true => Pin::new(&mut self.inner).poll_read(cx, buf),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncWrite for FailsMidway {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let part = &bytes[..self.passes_on];
+        let written = std::task::ready!(Pin::new(&mut self.inner).poll_write(cx, part))?;
+        assert_eq!(written, part.len());
+        self.has_failed = true;
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stream_may_have_written_before_it_failed_is_not_called_unsent() {
+    let (ours, mut peer) = tokio::io::duplex(1024);
+    let io = FailsMidway {
+        inner: ours,
+        passes_on: get("a").1.len(),
+        has_failed: false,
+    };
+    let config = Config::default();
+    let mut connection = connect_failing(io, FailedWrites::MayWrite, &config, None);
+    let calls = ["a", "b"].map(|key| connection.call(get(key).0));
+    // The answer is there when the error is noticed.
+    peer.write_all(b"$1\r\na\r\n").await.expect("open");
+    let [answered, lost] = calls;
+    assert_eq!(answered.await.expect("its reply was there"), bulk("a"));
+    let error = lost.await.expect_err("the connection is lost");
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::Connection, Delivery::Unknown)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pending_command_costs_no_cpu() {
     // Every kind of wait: a blocking command, one behind it, and one that the pipe does not take.

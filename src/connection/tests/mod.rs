@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_err, assert_ready_ok, task};
@@ -10,7 +11,7 @@ use tower::{Service, ServiceExt};
 use super::*;
 use crate::cmd;
 use crate::error::{Delivery, ErrorKind};
-use crate::resp::Limits;
+use crate::resp::{Decoder, Limits, Version};
 
 mod deadlines;
 mod hostile;
@@ -36,9 +37,29 @@ fn connect_with_prober<IO>(io: IO, config: &Config, prober: Option<Prober>) -> C
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    connect_failing(io, FailedWrites::WriteNothing, config, prober)
+}
+
+fn connect_failing<IO>(
+    io: IO,
+    failed_writes: FailedWrites,
+    config: &Config,
+    prober: Option<Prober>,
+) -> Connection
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let addr = NodeAddr::new("10.0.0.1", 7000);
-    let decoder = Decoder::new(Limits::default());
-    Connection::new(io, addr, decoder, BytesMut::new(), config, prober, None)
+    Connection::new(io, failed_writes, addr, established(), config, prober, None)
+}
+
+/// A handshake without any trace.
+fn established() -> Established {
+    Established {
+        version: Version::Resp3,
+        decoder: Decoder::new(Limits::default()),
+        unread: BytesMut::new(),
+    }
 }
 
 fn connect_with(config: Config, pipe: usize) -> (Connection, DuplexStream) {

@@ -40,15 +40,19 @@ async fn establish(provider: impl CredentialsProvider) -> Established {
     let addr = NodeAddr::new("10.0.0.1", 7000);
     let mut renewal = Renewal::new(Arc::new(provider), counters.clone());
     renewal.ask(&addr).await.expect("credentials");
-    let decoder = Decoder::new(Limits::default());
-    let (unread, config) = (
-        BytesMut::new(),
-        Config::default()
-            .suspect_after(None)
-            .stall_timeout(None)
-            .ping_interval(None),
+    let config = Config::default()
+        .suspect_after(None)
+        .stall_timeout(None)
+        .ping_interval(None);
+    let connection = Connection::new(
+        ours,
+        FailedWrites::WriteNothing,
+        addr,
+        established(),
+        &config,
+        None,
+        Some(renewal),
     );
-    let connection = Connection::new(ours, addr, decoder, unread, &config, None, Some(renewal));
     Established {
         connection,
         peer,
@@ -331,4 +335,29 @@ async fn a_fresh_connection_is_not_replaced_for_want_of_credentials() {
         call.await.expect("a reply");
     }
     assert!(!connection.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_connection_that_falls_silent_stays_closed() {
+    let (mut connection, mut peer) = connect_with(
+        Config::default().suspect_after(Duration::from_millis(100)),
+        1024,
+    );
+    // Old enough to be replaced.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let first = connection.call(get("a").0);
+    let due = connection.call(get("b").0);
+    expect(&mut peer, &(get("a").1 + &get("b").1)).await;
+    peer.write_all(b"-NOAUTH Authentication required.\r\n")
+        .await
+        .expect("open");
+    first.await.expect("an error reply");
+    assert!(connection.is_closed());
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(connection.is_closed());
+    peer.write_all(b"$1\r\n").await.expect("open");
+    settle().await;
+    assert!(connection.is_closed());
+    peer.write_all(b"b\r\n").await.expect("open");
+    assert_eq!(due.await.expect("a reply"), bulk("b"));
 }
