@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tower::{BoxError, Service};
 
 use super::future::CachedFuture;
-use super::pool::Stored;
+use super::stored::Stored;
 use crate::addr::NodeAddr;
 use crate::error::{Delivery, Error};
 

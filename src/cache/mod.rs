@@ -60,6 +60,7 @@ pub mod future;
 mod idleness;
 mod layer;
 mod pool;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod trace;

@@ -1,7 +1,6 @@
 //! What a cache knows: the services that are connected, and the addresses that are not.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::departures::{Departures, Nodes};
 use super::idleness::Idleness;
+use super::stored::Stored;
 use super::trace;
 use super::waiters::Waiters;
 use crate::addr::{ByAddr, NodeAddr};
@@ -397,51 +397,5 @@ impl<S> Dial<S> {
             }
             _ => false,
         }
-    }
-}
-
-// ===== Stored =====
-
-/// A connected service. Its allocation is its identity: handles hold it weakly, which keeps the address of the
-/// allocation from being used again but not the service alive.
-pub(super) struct Stored<S> {
-    pub(super) addr: NodeAddr,
-    pub(super) service: S,
-    pub(super) pool: Weak<Pool<S>>,
-    /// Whether it was asked for since the last sweep. Relaxed: it orders nothing, and a request that a sweep overlooks
-    /// has its handle already.
-    asked_for: AtomicBool,
-    counters: Counters,
-}
-
-impl<S> Stored<S> {
-    fn new(pool: &Arc<Pool<S>>, addr: NodeAddr, service: S) -> Self {
-        let counters = pool.counters().clone();
-        counters.open_connections().increment();
-        Self {
-            addr,
-            service,
-            pool: Arc::downgrade(pool),
-            asked_for: AtomicBool::new(true),
-            counters,
-        }
-    }
-
-    fn touch(&self) {
-        // Written at most once between two sweeps: threads that write to what they share slow each other down.
-        if !self.asked_for.load(Ordering::Relaxed) {
-            self.asked_for.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether nobody asked for it since this was last called.
-    fn is_idle(&self) -> bool {
-        !self.asked_for.swap(false, Ordering::Relaxed)
-    }
-}
-
-impl<S> Drop for Stored<S> {
-    fn drop(&mut self) {
-        self.counters.open_connections().decrement();
     }
 }

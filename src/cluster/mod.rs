@@ -25,7 +25,7 @@
 mod builder;
 pub mod commands;
 mod each_node;
-mod kept;
+mod kept_stack;
 mod lease;
 pub mod pipeline;
 mod reply;
@@ -45,9 +45,9 @@ use tower::{BoxError, Layer, Service};
 pub use self::builder::{
     AttemptStack, ClusterBuilder, ConnectStack, DefaultStack, MakeStack, NodeStack, RequestStack,
 };
-use self::kept::Kept;
+use self::kept_stack::KeptStack;
 pub use self::pipeline::Pipeline;
-use self::reply::{Exchange, Reply};
+use self::reply::{Reply, Request};
 pub use self::script::Script;
 pub use self::watch::WatchOptions;
 use crate::command::Command;
@@ -72,7 +72,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Cluster<S = DefaultStack> {
     service: S,
-    kept: Kept<S>,
+    kept: KeptStack<S>,
     ready_timeout: Duration,
     lease_timeout: TimeoutLayer,
     counters: Counters,
@@ -111,7 +111,7 @@ impl<S> Cluster<S> {
     pub fn new(stack: S) -> Self {
         Self {
             service: stack,
-            kept: Kept::new(false),
+            kept: KeptStack::new(false),
             ready_timeout: READY_TIMEOUT,
             lease_timeout: TimeoutLayer::new(READY_TIMEOUT),
             counters: Counters::new(),
@@ -162,7 +162,7 @@ impl<S> Cluster<S> {
     /// A [`layer`](Cluster::layer) put around the stack ends this; say it again where it still holds.
     #[must_use]
     pub fn with_kept_stack(mut self) -> Self {
-        self.kept = Kept::new(true);
+        self.kept = KeptStack::new(true);
         self
     }
 
@@ -182,7 +182,7 @@ impl<S> Cluster<S> {
     pub fn layer<L: Layer<S>>(self, layer: L) -> Cluster<L::Service> {
         Cluster {
             service: layer.layer(self.service),
-            kept: Kept::new(false),
+            kept: KeptStack::new(false),
             ready_timeout: self.ready_timeout,
             lease_timeout: self.lease_timeout,
             counters: self.counters,
@@ -308,8 +308,8 @@ where
     }
 
     /// Sends a request, and gives what the stack answers: error replies are values.
-    fn exchange(&self, command: Command) -> Exchange<'_, S> {
-        Exchange::new(self, command)
+    fn request(&self, command: Command) -> Request<'_, S> {
+        Request::new(self, command)
     }
 }
 

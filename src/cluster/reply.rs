@@ -18,7 +18,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub(super) struct Reply<'a, S: Service<Command>, T> {
         #[pin]
-        exchange: Exchange<'a, S>,
+        request: Request<'a, S>,
         converts_to: PhantomData<fn() -> T>,
     }
 }
@@ -27,7 +27,7 @@ impl<'a, S: Service<Command>, T> Reply<'a, S, T> {
     #[inline]
     pub(super) fn new(cluster: &'a Cluster<S>, command: Command) -> Self {
         Self {
-            exchange: Exchange::new(cluster, command),
+            request: Request::new(cluster, command),
             converts_to: PhantomData,
         }
     }
@@ -37,7 +37,7 @@ impl<'a, S: Service<Command>, T> Reply<'a, S, T> {
         let state = State::Refused { error: Some(error) };
         let name = None;
         Self {
-            exchange: Exchange {
+            request: Request {
                 cluster,
                 name,
                 state,
@@ -56,8 +56,8 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut exchange = self.project().exchange;
-        let error = match ready!(exchange.as_mut().poll(cx)) {
+        let mut request = self.project().request;
+        let error = match ready!(request.as_mut().poll(cx)) {
             Ok(Value::Error(error)) => Error::server(error),
             Ok(value) => match T::from_value(value) {
                 Ok(reply) => return Poll::Ready(Ok(reply)),
@@ -65,7 +65,7 @@ where
             },
             Err(error) => error,
         };
-        Poll::Ready(Err(match exchange.project().name {
+        Poll::Ready(Err(match request.project().name {
             Some(name) => error.with_command(name.to_text()),
             None => error,
         }))
@@ -82,8 +82,10 @@ pin_project! {
     ///    └───> Waiting ────────────────┘
     ///             ready in time
     /// ```
+    ///
+    /// What must not be sent is `Refused` from the beginning.
     #[must_use = "futures do nothing unless polled"]
-    pub(super) struct Exchange<'a, S: Service<Command>> {
+    pub(super) struct Request<'a, S: Service<Command>> {
         cluster: &'a Cluster<S>,
         // For the error message; none before it is sent.
         name: Option<Name>,
@@ -106,7 +108,7 @@ pin_project! {
     }
 }
 
-impl<'a, S: Service<Command>> Exchange<'a, S> {
+impl<'a, S: Service<Command>> Request<'a, S> {
     #[inline]
     pub(super) fn new(cluster: &'a Cluster<S>, command: Command) -> Self {
         // No more than that before it is polled: whoever awaits it moves it first, and what was not written yet needs
@@ -121,7 +123,7 @@ impl<'a, S: Service<Command>> Exchange<'a, S> {
     }
 }
 
-impl<S> Future for Exchange<'_, S>
+impl<S> Future for Request<'_, S>
 where
     S: Service<Command, Response = Value, Error: Into<BoxError>> + Clone,
 {

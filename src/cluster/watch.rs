@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use tower::{BoxError, Service};
 
-use super::{Cluster, Kept, Pipeline};
+use super::{Cluster, KeptStack, Pipeline};
 use crate::command::{Command, CommandInfo, ToArgs, generated as table, lookup};
 use crate::error::{Delivery, Error, ErrorKind};
 use crate::exclusive::Lease;
@@ -173,7 +173,7 @@ where
         })?;
         let view = Cluster {
             service: lease,
-            kept: Kept::new(false),
+            kept: KeptStack::new(false),
             ready_timeout: self.ready_timeout,
             lease_timeout: self.lease_timeout.clone(),
             counters: self.counters.clone(),

@@ -148,7 +148,7 @@ where
         if batch.commands().is_empty() {
             return Ok(Vec::new());
         }
-        let error = match self.exchange(request).await {
+        let error = match self.request(request).await {
             Ok(reply) => return Ok(split(reply, &batch)),
             Err(error) => error,
         };

@@ -68,7 +68,7 @@ where
     ) -> Result<T, Error> {
         let name = transaction.name();
         let batch = send::batch_of(&transaction);
-        let reply = match self.exchange(transaction).await {
+        let reply = match self.request(transaction).await {
             Ok(reply) => reply,
             Err(error) => return Err(error.with_command(name)),
         };

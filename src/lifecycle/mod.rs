@@ -1,21 +1,23 @@
 //! The life of a client: [`Lifecycle`], by which it is shut down.
 
+mod counted;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
+pub(crate) use self::counted::Leased;
+use self::counted::Task;
 use crate::error::{Error, ErrorKind};
 
 /// For how long the end of tasks is waited for past the deadline. They end when they are next scheduled.
@@ -201,8 +203,7 @@ impl Lifecycle {
 
     /// Counts a lease until this is dropped.
     pub(crate) fn leased(&self) -> Leased {
-        self.shared.leases.fetch_add(1, Ordering::Relaxed);
-        Leased(self.clone())
+        Leased::new(self)
     }
 
     /// Starts a task of the stack on the current runtime. It ends when the stack is closed, as it would with its runtime.
@@ -223,9 +224,7 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.shared.tasks.fetch_add(1, Ordering::Relaxed);
-        let alive = Alive(self.clone());
-        let task = runtime.spawn(Task { future, alive }).abort_handle();
+        let task = runtime.spawn(Task::new(future, self)).abort_handle();
         let mut state = self.shared.state.lock();
         if let Phase::Closed { .. } = state.phase {
             drop(state);
@@ -338,48 +337,4 @@ impl fmt::Debug for Lifecycle {
 /// The error of what is refused.
 pub(crate) fn shut_down() -> Error {
     Error::not_sent(ErrorKind::Shutdown, "the client was shut down")
-}
-
-/// A lease, counted.
-#[derive(Debug)]
-pub(crate) struct Leased(Lifecycle);
-
-impl Drop for Leased {
-    fn drop(&mut self) {
-        let Shared {
-            leases, changed, ..
-        } = &*self.0.shared;
-        if leases.fetch_sub(1, Ordering::Release) == 1 {
-            changed.notify_waiters();
-        }
-    }
-}
-
-/// A task, counted.
-struct Alive(Lifecycle);
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        let Shared { tasks, changed, .. } = &*self.0.shared;
-        if tasks.fetch_sub(1, Ordering::Release) == 1 {
-            changed.notify_waiters();
-        }
-    }
-}
-
-pin_project! {
-    /// A task of the stack. Its future is dropped before it counts as ended.
-    struct Task<F> {
-        #[pin]
-        future: F,
-        alive: Alive,
-    }
-}
-
-impl<F: Future> Future for Task<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().future.poll(cx)
-    }
 }

@@ -4,12 +4,12 @@ use parking_lot::{Mutex, MutexGuard};
 
 /// A clone for the requests of one handle, if it [may](super::Cluster::with_kept_stack) be kept: to make one for each
 /// is to change several reference counts that all threads change. It is made when it is first wanted.
-pub(super) struct Kept<S> {
+pub(super) struct KeptStack<S> {
     is_allowed: bool,
     stack: Mutex<Option<S>>,
 }
 
-impl<S> Kept<S> {
+impl<S> KeptStack<S> {
     pub(super) fn new(is_allowed: bool) -> Self {
         Self {
             is_allowed,
@@ -34,7 +34,7 @@ impl<S> Kept<S> {
 }
 
 /// Without what is kept: that is for one handle.
-impl<S> Clone for Kept<S> {
+impl<S> Clone for KeptStack<S> {
     fn clone(&self) -> Self {
         Self::new(self.is_allowed)
     }
