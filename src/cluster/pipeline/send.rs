@@ -41,7 +41,7 @@ where
     ///
     /// let error = cluster.pipeline::<((), i64, i64)>(pipeline).await.unwrap_err();
     /// assert!(error.to_string().ends_with(
-    ///     "(command INCR, at index 2 of a pipeline of 3; of the others 2 succeeded)"
+    ///     ", at index 2 of a pipeline of 3; of the others 2 succeeded)"
     /// ));
     /// # Ok(())
     /// # }
@@ -58,7 +58,7 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Dropped before a command is written, it never is. Dropped later, each may be applied or not.
+    /// Dropped before a connection takes a command for writing, it is never sent. Dropped later, each may be applied or not.
     pub async fn pipeline<T: FromValue>(&self, pipeline: Pipeline) -> Result<T, Error> {
         let (batch, results) = self.results(pipeline).await?;
         report::convert(&batch, results)
