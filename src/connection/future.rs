@@ -61,7 +61,7 @@ impl Future for ResponseFuture {
             State::Empty => Poll::Ready(Ok(Value::Array(Vec::new()))),
             State::Waiting { reply, has_polled } => {
                 if let Poll::Ready(result) = Pin::new(&mut *reply).poll(cx) {
-                    // Polled before in the same poll of its task, it may have promised.
+                    // Polled before in the same poll of its task, it may have arranged a wake-up.
                     wakeup::withdraw();
                     return Poll::Ready(result);
                 }

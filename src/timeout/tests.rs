@@ -235,6 +235,17 @@ fn arranging(
     (layer.layer(inner), counters)
 }
 
+/// The response is woken at the deadline, and then ends with a timeout.
+async fn expect_alarm<F>(mut response: task::Spawn<F>, counters: &Counters)
+where
+    F: Future<Output = Result<Value, BoxError>>,
+{
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    assert!(response.is_woken());
+    assert_ready_err!(response.poll());
+    assert_eq!(counters.snapshot().timeouts, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_alarm_is_set_for_who_is_woken_anyway() {
     let (mut service, _) = arranging(&[IN_TIME, IN_TIME]);
@@ -251,10 +262,7 @@ async fn an_alarm_is_set_once_nothing_is_arranged_any_more() {
     let mut response = task::spawn(service.call(get()));
     assert_pending!(response.poll());
     assert_pending!(response.poll());
-    sleep(TIMEOUT + Duration::from_millis(10)).await;
-    assert!(response.is_woken());
-    assert_ready_err!(response.poll());
-    assert_eq!(counters.snapshot().timeouts, 1);
+    expect_alarm(response, &counters).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,10 +271,7 @@ async fn an_alarm_is_set_for_who_is_woken_too_late() {
     let (mut service, counters) = arranging(&[LATE, LATE, LATE]);
     let mut response = task::spawn(service.call(get()));
     assert_pending!(response.poll());
-    sleep(TIMEOUT + Duration::from_millis(10)).await;
-    assert!(response.is_woken());
-    assert_ready_err!(response.poll());
-    assert_eq!(counters.snapshot().timeouts, 1);
+    expect_alarm(response, &counters).await;
 }
 
 #[tokio::test(start_paused = true)]
