@@ -158,6 +158,7 @@ pub mod dial_limit;
 mod error;
 pub mod exclusive;
 pub mod failfast;
+mod in_use;
 mod key_name;
 mod lifecycle;
 pub mod limit;

@@ -11,6 +11,7 @@ use super::Cluster;
 use super::waiting::Waiting;
 use crate::command::{Command, Name};
 use crate::error::Error;
+use crate::in_use::InUse;
 use crate::value::{FromValue, Value};
 
 pin_project! {
@@ -136,30 +137,31 @@ where
             // Each answer is put where it belongs at once: it is large, and a copy more of it costs.
             match this.state.as_mut().project() {
                 StateProj::Unsent { command } => {
-                    let mut command = command
-                        .take()
+                    let unsent = command
+                        .as_mut()
                         .expect("polled after it was ready, or had panicked");
-                    command.claim_batch();
-                    *this.name = Some(Name::of(&command));
+                    unsent.claim_batch();
+                    *this.name = Some(Name::of(unsent));
                     let cluster = *this.cluster;
                     let mut kept = cluster.kept.try_lock();
-                    // Taken out while it is called: one that panics, fails or is not ready is not put back.
-                    let stack = kept.as_mut().and_then(|kept| kept.take());
                     // Unless one may be kept, a clone for each request, gone as soon as it was called: what a stack reserves
                     // for a request that it does not pass on, such as a place in a queue, must not outlast it.
-                    let mut stack = stack.unwrap_or_else(|| cluster.service.clone());
-                    match stack.poll_ready(cx) {
+                    let mut own = None;
+                    let place = kept.as_deref_mut().unwrap_or(&mut own);
+                    let mut stack = InUse::of_or(place, || cluster.service.clone());
+                    let polled = stack.poll_ready(cx);
+                    let command = command.take().expect("looked at above");
+                    match polled {
                         Poll::Ready(Ok(())) => {
                             let answer = stack.call(command);
-                            if let Some(kept) = &mut kept {
-                                **kept = Some(stack);
-                            }
+                            stack.leave();
                             this.state.set(State::Sent { answer });
                         }
                         Poll::Ready(Err(error)) => {
                             return Poll::Ready(Err(Error::from(error.into())));
                         }
                         Poll::Pending => {
+                            let stack = stack.take();
                             let waiting = Waiting::new(stack, command, cluster.ready_timeout);
                             let waiting = Box::new(waiting);
                             this.state.set(State::Waiting { waiting });

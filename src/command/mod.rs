@@ -328,6 +328,14 @@ impl Command {
     /// How many bytes the command is on the wire, without its `*N` header; of a batch, the sum of its commands.
     #[inline]
     pub(crate) fn encoded_len(&self) -> usize {
+        match (self.batch(), self.args.whole()) {
+            (None, Some(whole)) => whole.len(),
+            _ => self.encoded_len_in_parts(),
+        }
+    }
+
+    #[inline(never)]
+    fn encoded_len_in_parts(&self) -> usize {
         match self.batch() {
             Some(batch) => batch.commands().iter().map(Self::encoded_len).sum(),
             None => self.args.encoded_len(),

@@ -47,7 +47,7 @@ impl Command {
 
     /// The slot of a plain command that has its key and as many arguments as it takes: there is nothing wrong with it.
     #[inline]
-    pub(super) fn plain_slot(&self) -> Option<Slot> {
+    pub(crate) fn plain_slot(&self) -> Option<Slot> {
         match (self.keys, self.info) {
             (Keys::One(slot), Some(info)) if self.is_plain() && info.takes(self.arg_count()) => {
                 Some(slot)

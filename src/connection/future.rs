@@ -32,12 +32,16 @@ enum State {
 }
 
 impl ResponseFuture {
+    /// Of a command that was queued, or could not be.
     #[inline]
-    pub(super) fn waiting(reply: Reply) -> Self {
-        Self(State::Waiting {
-            reply,
-            has_polled: false,
-        })
+    pub(super) fn of(queued: Result<Reply, Error>) -> Self {
+        match queued {
+            Ok(reply) => Self(State::Waiting {
+                reply,
+                has_polled: false,
+            }),
+            Err(error) => Self::refused(error),
+        }
     }
 
     pub(super) fn refused(error: Error) -> Self {
@@ -54,39 +58,52 @@ impl Future for ResponseFuture {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let State::Waiting { reply, has_polled } = &mut self.0 else {
+            return Poll::Ready(self.unqueued());
+        };
+        if let Poll::Ready(result) = Pin::new(&mut *reply).poll(cx) {
+            // Polled before in the same poll of its task, it may have arranged a wake-up.
+            wakeup::withdraw();
+            return Poll::Ready(result);
+        }
+        let Some(deadline) = reply.deadline() else {
+            return Poll::Pending;
+        };
+        // A request is polled again without a reply mostly because its deadline has passed, and the clock is not worth
+        // a look before.
+        let is_first = !std::mem::replace(has_polled, true);
+        if !is_first && Instant::now() >= deadline {
+            wakeup::withdraw();
+            return Poll::Ready(Err(give_up(reply)));
+        }
+        // The driver sees to it.
+        wakeup::arrange(deadline, cx);
+        Poll::Pending
+    }
+}
+
+impl ResponseFuture {
+    /// The result of a command that was not queued.
+    #[cold]
+    fn unqueued(&mut self) -> Result<Value, Error> {
         match &mut self.0 {
-            State::Refused(error) => {
-                Poll::Ready(Err(error.take().expect("polled after it was ready")))
-            }
-            State::Empty => Poll::Ready(Ok(Value::Array(Vec::new()))),
-            State::Waiting { reply, has_polled } => {
-                if let Poll::Ready(result) = Pin::new(&mut *reply).poll(cx) {
-                    // Polled before in the same poll of its task, it may have arranged a wake-up.
-                    wakeup::withdraw();
-                    return Poll::Ready(result);
-                }
-                let Some(deadline) = reply.deadline() else {
-                    return Poll::Pending;
-                };
-                // A request is polled again without a reply mostly because its deadline has passed, and the
-                // clock is not worth a look before.
-                let is_first = !std::mem::replace(has_polled, true);
-                if is_first || Instant::now() < deadline {
-                    // The driver sees to it.
-                    wakeup::arrange(deadline, cx);
-                    return Poll::Pending;
-                }
-                wakeup::withdraw();
-                let (delivery, gathered) = reply.abandon();
-                let error = expired(delivery);
-                if let Some(gathered) = gathered {
-                    // All was taken for writing: what is not written yet will be.
-                    gathered.record(|| error.clone());
-                }
-                Poll::Ready(Err(error))
-            }
+            State::Refused(error) => Err(error.take().expect("polled after it was ready")),
+            State::Empty => Ok(Value::Array(Vec::new())),
+            State::Waiting { .. } => unreachable!("it was queued"),
         }
     }
+}
+
+/// The error of a command whose deadline has passed, and which will not be written from now on.
+#[cold]
+fn give_up(reply: &mut Reply) -> Error {
+    let (delivery, gathered) = reply.abandon();
+    let error = expired(delivery);
+    if let Some(gathered) = gathered {
+        // All was taken for writing: what is not written yet will be.
+        gathered.record(|| error.clone());
+    }
+    error
 }
 
 /// The error of a command whose deadline has passed.

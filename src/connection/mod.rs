@@ -133,6 +133,7 @@ use self::driver::Driver;
 pub(crate) use self::driver::FailedWrites;
 use self::future::ResponseFuture;
 use self::handshake::Established;
+use self::outgoing::Small;
 use self::queue::{Queue, State};
 pub(crate) use self::refused::{changes_state, check_part};
 pub(crate) use self::renewal::Renewal;
@@ -246,6 +247,18 @@ impl Service<Command> for Connection {
 
     #[inline]
     fn call(&mut self, command: Command) -> ResponseFuture {
+        let Some(small) = Small::of(&command) else {
+            return self.call_by_rules(command);
+        };
+        let queue = &self.handle.queue;
+        ResponseFuture::of(queue.push_small(small, command.deadline()))
+    }
+}
+
+impl Connection {
+    /// Not in line: small commands, which most are, are not to pay for what the others take.
+    #[inline(never)]
+    fn call_by_rules(&self, command: Command) -> ResponseFuture {
         if let Some(refused) = refused::check(&command) {
             return ResponseFuture::refused(refused);
         }
@@ -255,10 +268,7 @@ impl Service<Command> for Connection {
         {
             return ResponseFuture::empty();
         }
-        match self.handle.queue.push(command) {
-            Ok(reply) => ResponseFuture::waiting(reply),
-            Err(error) => ResponseFuture::refused(error),
-        }
+        ResponseFuture::of(self.handle.queue.push(command))
     }
 }
 

@@ -44,6 +44,27 @@ pub(super) enum Content {
     Command(Box<Command>),
 }
 
+/// A command about which there is nothing to know but what is written.
+pub(super) struct Small<'a> {
+    header: ShortHeader,
+    args: &'a [u8],
+}
+
+impl<'a> Small<'a> {
+    /// The command, if it is small and plain, as nearly all are.
+    #[inline]
+    pub(super) fn of(command: &'a Command) -> Option<Self> {
+        let (header, args) = command.plain_encoding()?;
+        (args.len() <= SMALL).then_some(Self { header, args })
+    }
+
+    /// What it counts for against the bound.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.args.len()
+    }
+}
+
 impl Content {
     /// The command, if there is something to know about it.
     #[inline]
@@ -60,19 +81,22 @@ impl Outgoing {
         self.slots.is_empty()
     }
 
+    /// Adds a command that its caller encodes.
     #[inline]
-    pub(super) fn push(&mut self, command: Command, promise: Promise, bytes: usize) {
-        let command = match command.plain_encoding() {
-            Some((header, args)) if args.len() <= SMALL => {
-                debug_assert_eq!(args.len(), bytes);
-                self.encoded.extend_from_slice(&header);
-                self.encoded.extend_from_slice(args);
-                None
-            }
-            _ => Some(Box::new(command)),
-        };
+    pub(super) fn push_small(&mut self, small: Small<'_>, promise: Promise) {
+        self.encoded.extend_from_slice(&small.header);
+        self.encoded.extend_from_slice(small.args);
         self.slots.push_back(Slot {
-            command,
+            command: None,
+            promise,
+            bytes: small.args.len(),
+        });
+    }
+
+    /// Adds a command that the driver encodes.
+    pub(super) fn push(&mut self, command: Box<Command>, promise: Promise, bytes: usize) {
+        self.slots.push_back(Slot {
+            command: Some(command),
             promise,
             bytes,
         });
@@ -131,8 +155,14 @@ mod tests {
     use crate::connection::reply;
 
     fn push(outgoing: &mut Outgoing, command: Command) {
-        let bytes = command.encoded_len();
-        outgoing.push(command, reply::pair(None).0, bytes);
+        let promise = reply::pair(None).0;
+        match Small::of(&command) {
+            Some(small) => outgoing.push_small(small, promise),
+            None => {
+                let bytes = command.encoded_len();
+                outgoing.push(Box::new(command), promise, bytes);
+            }
+        }
     }
 
     /// What is popped: the bytes, or a command's name.

@@ -6,9 +6,10 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::config::Config;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Small};
 use super::reply::{self, Promise, Reply};
 use crate::addr::NodeAddr;
 use crate::command::Command;
@@ -139,11 +140,42 @@ impl Queue {
     /// # Errors
     ///
     /// If the connection is finished, or has been full for so many calls that they cannot all have asked first.
-    #[inline]
     pub(super) fn push(&self, command: Command) -> Result<Reply, Error> {
         let bytes = command.encoded_len();
         let commands = weight(&command);
-        let (promise, reply) = reply::pair(command.deadline());
+        let deadline = command.deadline();
+        // Not under the lock.
+        let command = Box::new(command);
+        self.add(commands, bytes, deadline, |pending, promise| {
+            pending.push(command, promise, bytes);
+        })
+    }
+
+    /// As [`push`](Self::push), a small command.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    #[inline]
+    pub(super) fn push_small(
+        &self,
+        small: Small<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Error> {
+        self.add(1, small.bytes(), deadline, |pending, promise| {
+            pending.push_small(small, promise);
+        })
+    }
+
+    #[inline]
+    fn add(
+        &self,
+        commands: usize,
+        bytes: usize,
+        deadline: Option<Instant>,
+        push: impl FnOnce(&mut Outgoing, Promise),
+    ) -> Result<Reply, Error> {
+        let (promise, reply) = reply::pair(deadline);
         let mut inner = self.inner.0.lock();
         if let Some(error) = &inner.closed {
             return Err(error.clone());
@@ -151,7 +183,7 @@ impl Queue {
         if !self.has_room(&inner) {
             inner.exceed(self.max_in_flight)?;
         }
-        inner.pending.push(command, promise, bytes);
+        push(&mut inner.pending, promise);
         inner.in_flight += commands;
         inner.bytes += bytes;
         if !self.has_room(&inner) && !inner.is_suspect {

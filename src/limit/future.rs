@@ -91,8 +91,28 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
+        if let StateProj::Running { future, place } = state.as_mut().project() {
+            let result = ready!(future.poll(cx));
+            drop(place.take());
+            return Poll::Ready(result.map_err(Into::into));
+        }
+        state.poll_outside(cx)
+    }
+}
+
+impl<S> State<S, S::Future>
+where
+    S: Service<Command>,
+    S::Error: Into<BoxError>,
+{
+    /// Not in line: whoever found a place is not to pay for those who wait.
+    #[inline(never)]
+    fn poll_outside(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, BoxError>> {
         loop {
-            let next = match state.as_mut().project() {
+            let next = match self.as_mut().project() {
                 StateProj::Waiting {
                     turn,
                     service,
@@ -104,7 +124,7 @@ where
                         let command = command.as_ref().expect("taken only with a place");
                         if !is_first && is_overdue(command) {
                             let error = overdue(command);
-                            state.set(State::Done);
+                            self.set(State::Done);
                             return Poll::Ready(Err(error.into()));
                         }
                         return Poll::Pending;
@@ -126,7 +146,7 @@ where
                 }
                 StateProj::Done => panic!("polled after completion"),
             };
-            state.set(next);
+            self.set(next);
         }
     }
 }

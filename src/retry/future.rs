@@ -41,6 +41,9 @@ pin_project! {
     }
 }
 
+/// What a request, or one of its attempts, came to.
+type Outcome<S> = Result<Value, <S as Service<Command>>::Error>;
+
 pin_project! {
     #[project = StateProj]
     enum State<S, F, E> {
@@ -71,28 +74,60 @@ where
     type Output = Result<Value, S::Error>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        if this.policy.is_none()
+            && let StateProj::Called { reply } = this.state.project()
+        {
+            let result = ready!(reply.poll(cx));
+            let Some(command) = this.command else {
+                return Poll::Ready(result);
+            };
+            if is_plain_success(command, &result) {
+                this.shared.policy.deposit();
+                return Poll::Ready(result);
+            }
+            if let Some(result) = self.as_mut().judge(result) {
+                return Poll::Ready(result);
+            }
+        }
+        self.poll_again(cx)
+    }
+}
+
+impl<S> ResponseFuture<S>
+where
+    S: Service<Command, Response = Value, Error: Failure> + Clone,
+{
+    /// Has the policy judge what an attempt came to: that is the outcome, or there is a pause now and then another attempt.
+    #[inline(never)]
+    fn judge(self: Pin<&mut Self>, mut result: Outcome<S>) -> Option<Outcome<S>> {
         let mut this = self.project();
+        let Some(command) = this.command else {
+            return Some(result);
+        };
+        let policy = this
+            .policy
+            .get_or_insert_with(|| Box::new(this.shared.policy.clone()));
+        let Some(pause) = policy.retry(command, &mut result) else {
+            return Some(result);
+        };
+        let outcome = Some(Box::new(result));
+        this.state.set(State::Waiting { pause, outcome });
+        None
+    }
+
+    /// What comes after the first attempt. Not in line: most requests have no other.
+    #[inline(never)]
+    fn poll_again(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<S>> {
         loop {
+            let mut this = self.as_mut().project();
             let next = match this.state.as_mut().project() {
                 StateProj::Called { reply } => {
-                    let mut result = ready!(reply.poll(cx));
-                    let Some(command) = this.command else {
-                        return Poll::Ready(result);
-                    };
-                    if this.policy.is_none() && is_plain_success(command, &result) {
-                        this.shared.policy.deposit();
-                        return Poll::Ready(result);
-                    }
-                    let policy = this
-                        .policy
-                        .get_or_insert_with(|| Box::new(this.shared.policy.clone()));
-                    match policy.retry(command, &mut result) {
-                        Some(pause) => State::Waiting {
-                            pause,
-                            outcome: Some(Box::new(result)),
-                        },
-                        None => return Poll::Ready(result),
+                    let result = ready!(reply.poll(cx));
+                    match self.as_mut().judge(result) {
+                        Some(result) => return Poll::Ready(result),
+                        None => continue,
                     }
                 }
                 StateProj::Waiting { pause, outcome } => {

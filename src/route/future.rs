@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::batch::BatchRun;
-use super::exchange::{Exchange, Sender};
+use super::exchange::{Exchange, Exchanged, Sender};
 use super::kept::Begun;
 use super::make::MakeNode;
 use super::replies::{
@@ -116,6 +116,25 @@ impl<C: MakeNode> ResponseFuture<C> {
     /// The response to a command, sent by a make-service that its owner goes on to use.
     #[inline]
     pub(super) fn new(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
+        if let Some(slot) = command.plain_slot()
+            && let Some((addr, begun)) = handle.begin(slot, &command)
+        {
+            return Self {
+                handle: Arc::clone(handle),
+                exchange: Exchange::on_kept(addr, command, begun),
+                state: State::Exchanging,
+                slot: Some(slot),
+                redirects: 0,
+                was_polled: false,
+            };
+        }
+        Self::by_rules(handle, nodes, command)
+    }
+
+    /// As [`new`](Self::new), of any command, to a node that need not be known. Not in line: what nearly all commands do is
+    /// not to pay for it.
+    #[inline(never)]
+    fn by_rules(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
         let mut slot = None;
         let (exchange, state) = match set_out(handle, &command, &mut slot) {
             Ok(Step::Begun(addr, begun)) => {
@@ -138,7 +157,40 @@ impl<C: MakeNode> ResponseFuture<C> {
         }
     }
 
-    fn poll_inner(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, Error>> {
+    /// Goes on, if the exchange was just polled with what that came to. Not in line: mostly there is a reply, and no more to
+    /// do.
+    #[inline(never)]
+    fn poll_on(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        exchanged: Option<Poll<Exchanged>>,
+    ) -> Poll<Result<Value, Error>> {
+        let result = match self.as_mut().poll_inner(cx, exchanged) {
+            Poll::Ready(result) => result,
+            Poll::Pending => {
+                // Whoever has the timer, the timeout layer or the connection, has us polled once more when it fires.
+                let was_polled = std::mem::replace(self.as_mut().project().was_polled, true);
+                let deadline = self.exchange.command().deadline();
+                if !was_polled || deadline.is_none_or(|deadline| deadline > Instant::now()) {
+                    return Poll::Pending;
+                }
+                self.as_mut().timed_out(cx)
+            }
+        };
+        Poll::Ready(match result {
+            Ok(reply) => {
+                self.answered();
+                Ok(reply)
+            }
+            Err(error) => Err(self.failed(error)),
+        })
+    }
+
+    fn poll_inner(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut exchanged: Option<Poll<Exchanged>>,
+    ) -> Poll<Result<Value, Error>> {
         loop {
             let mut this = self.as_mut().project();
             match this.state {
@@ -166,11 +218,17 @@ impl<C: MakeNode> ResponseFuture<C> {
                     *this.state = State::Exchanging;
                 }
                 State::Exchanging => {
-                    let sender = Single {
-                        handle: this.handle,
-                        slot: *this.slot,
+                    let exchanged = match exchanged.take() {
+                        Some(exchanged) => exchanged,
+                        None => {
+                            let sender = Single {
+                                handle: this.handle,
+                                slot: *this.slot,
+                            };
+                            this.exchange.as_mut().poll(cx, &sender)
+                        }
                     };
-                    let Some(reply) = ready!(this.exchange.as_mut().poll(cx, &sender)) else {
+                    let Some(reply) = ready!(exchanged) else {
                         match this.handle.shared().current().locate(*this.slot) {
                             Some(addr) => this.exchange.go_to(addr, false),
                             None => *this.state = await_refresh(this.handle),
@@ -249,6 +307,13 @@ impl<C: MakeNode> ResponseFuture<C> {
 
     fn trigger(&self) {
         self.handle.trigger();
+    }
+
+    #[inline]
+    fn answered(&self) {
+        if let Some(addr) = self.exchange.addr() {
+            trace::answered_by(addr);
+        }
     }
 
     /// The outcome once the deadline has passed.
@@ -348,27 +413,26 @@ impl<C: MakeNode> Future for ResponseFuture<C> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = match self.as_mut().poll_inner(cx) {
-            Poll::Ready(result) => result,
-            Poll::Pending => {
-                // Whoever has the timer, the timeout layer or the connection, has us polled once more when it fires.
-                let was_polled = std::mem::replace(self.as_mut().project().was_polled, true);
-                let deadline = self.exchange.command().deadline();
-                if !was_polled || deadline.is_none_or(|deadline| deadline > Instant::now()) {
+        let mut exchanged = None;
+        let this = self.as_mut().project();
+        if let State::Exchanging = this.state {
+            let sender = Single {
+                handle: this.handle,
+                slot: *this.slot,
+            };
+            match this.exchange.poll(cx, &sender) {
+                Poll::Ready(Some(Ok(reply))) if !matches!(reply, Value::Error(_)) => {
+                    self.answered();
+                    return Poll::Ready(Ok(reply));
+                }
+                Poll::Pending if !*this.was_polled => {
+                    *this.was_polled = true;
                     return Poll::Pending;
                 }
-                self.as_mut().timed_out(cx)
+                polled => exchanged = Some(polled),
             }
-        };
-        Poll::Ready(match result {
-            Ok(reply) => {
-                if let Some(addr) = self.exchange.addr() {
-                    trace::answered_by(addr);
-                }
-                Ok(reply)
-            }
-            Err(error) => Err(self.failed(error)),
-        })
+        }
+        self.poll_on(cx, exchanged)
     }
 }
 

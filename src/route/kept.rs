@@ -25,6 +25,7 @@ use tower::Service;
 use super::current::Current;
 use crate::addr::NodeAddr;
 use crate::command::{Command, Slot};
+use crate::in_use::InUse;
 use crate::lifecycle::Lifecycle;
 use crate::stripe::Striped;
 use crate::task::AbortOnDrop;
@@ -55,7 +56,8 @@ struct Stripe<N> {
 /// What a node's service made of a command.
 pub(super) enum Begun<N: Service<Command>> {
     Sent(N::Future),
-    NotReady(N),
+    /// In a box: rare, and larger than a reply that is waited for.
+    NotReady(Box<N>),
 }
 
 // ===== impl Kept =====
@@ -92,20 +94,20 @@ impl<N: Service<Command> + Send + 'static> Kept<N> {
             topology, nodes, ..
         } = &mut *stripe;
         let (index, addr) = topology.as_ref()?.primary_index(slot)?;
-        // Out of its place: if it panics, it is not used again.
-        let mut node = nodes[index].take()?;
+        let mut node = InUse::of(&mut nodes[index])?;
         // Nobody has to be woken: who waits asks again in the first poll.
         match node.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => {
                 let reply = node.call(command.clone());
-                nodes[index] = Some(node);
+                node.leave();
                 Some((addr.clone(), Begun::Sent(reply)))
             }
-            Poll::Pending => Some((addr.clone(), Begun::NotReady(node))),
+            Poll::Pending => Some((addr.clone(), Begun::NotReady(Box::new(node.take())))),
             // It is finished, and the next one is asked for. Dropped without the lock, as all that is not ours.
             Poll::Ready(Err(_)) => {
+                let finished = node.take();
                 drop(stripe);
-                drop(node);
+                drop(finished);
                 None
             }
         }

@@ -67,7 +67,23 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
+        let mut state = self.project().state;
+        if let StateProj::Passed { reply } = state.as_mut().project() {
+            return reply.poll(cx).map_err(Into::into);
+        }
+        state.poll_other(cx)
+    }
+}
+
+impl<S> State<S>
+where
+    S: Service<Command, Response = Value>,
+    S::Error: Into<BoxError>,
+{
+    /// Not in line: what is for one node, as nearly everything is, is not to pay for it.
+    #[inline(never)]
+    fn poll_other(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, BoxError>> {
+        match self.project() {
             StateProj::Passed { reply } => reply.poll(cx).map_err(Into::into),
             StateProj::Scattered { scattered } => scattered.as_mut().poll(cx).map_err(Into::into),
             StateProj::Refused { error } => {

@@ -147,7 +147,22 @@ where
 
     #[inline]
     fn call(&mut self, mut command: Command) -> Self::Future {
+        if command.is_plain() {
+            return ResponseFuture::passed(self.inner.call(command));
+        }
         command.claim_batch();
+        self.call_by_rules(command)
+    }
+}
+
+impl<S> ScatterGather<S>
+where
+    S: Service<Command, Response = Value> + Clone,
+    S::Error: Into<BoxError>,
+{
+    /// Not in line: plain commands, which nearly all are, are not to pay for it.
+    #[inline(never)]
+    fn call_by_rules(&mut self, command: Command) -> ResponseFuture<S> {
         let spreads = match Spread::of_request(&command) {
             Ok(Some(spreads)) => spreads,
             Ok(None) => return ResponseFuture::passed(self.inner.call(command)),

@@ -26,16 +26,7 @@ impl Spread {
     /// # Errors
     ///
     /// If one of them cannot be sent as it is. Then none is to be sent.
-    #[inline]
     pub(super) fn of_request(request: &Command) -> Result<Option<Vec<Self>>, Error> {
-        if request.is_plain() {
-            return Ok(None);
-        }
-        Self::by_rules(request)
-    }
-
-    #[inline(never)]
-    fn by_rules(request: &Command) -> Result<Option<Vec<Self>>, Error> {
         let commands = commands(request);
         if let [command] = commands {
             let spread = Self::of(command)?;

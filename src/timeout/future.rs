@@ -105,44 +105,83 @@ where
     type Output = Result<T, BoxError>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(mut inner) = this.inner.as_pin_mut() else {
-            this.alarm.counters().timeouts().increment();
-            let limit = this.limit.as_ref().expect("only a limit can have passed");
-            return Poll::Ready(Err(limit.refusal().into()));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(Err(self.refusal()));
         };
-        let mut is_expired = false;
-        loop {
-            let (polled, arranged) = wakeup::heed(cx, |cx| inner.as_mut().poll(cx));
-            if let Poll::Ready(result) = polled {
-                return Poll::Ready(result.map_err(|error| {
-                    let error = error.into();
-                    if is_timeout(&error) {
-                        this.alarm.counters().timeouts().increment();
-                    }
-                    error
-                }));
-            }
-            let Some(limit) = this.limit else {
-                return Poll::Pending;
-            };
-            if is_expired {
-                this.alarm.counters().timeouts().increment();
-                return Poll::Ready(Err(limit.error().into()));
-            }
-            if arranged.is_some_and(|at| at <= limit.deadline) {
-                if this.alarm.leave() || Instant::now() < limit.deadline {
+        let (polled, arranged) = wakeup::heed(cx, |cx| inner.poll(cx));
+        match polled {
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.failed(error.into()))),
+            Poll::Pending => {
+                let Some(limit) = this.limit else {
                     return Poll::Pending;
+                };
+                // The first time, somebody else sees to it: nearly always.
+                match arranged.is_some_and(|at| at <= limit.deadline) && this.alarm.leave() {
+                    true => Poll::Pending,
+                    false => self.poll_deadline(arranged, cx),
                 }
-            } else if this.alarm.poll_rung(limit.deadline, cx).is_pending() {
-                wakeup::arrange(limit.deadline, cx);
+            }
+        }
+    }
+}
+
+impl<F, T, E> ResponseFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    /// Looks whether the deadline has passed, with the inner future pending. Not in line: a request that is answered
+    /// need not know.
+    #[inline(never)]
+    fn poll_deadline(
+        mut self: Pin<&mut Self>,
+        arranged: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, BoxError>> {
+        let this = self.as_mut().project();
+        let Some(limit) = this.limit else {
+            return Poll::Pending;
+        };
+        if arranged.is_some_and(|at| at <= limit.deadline) {
+            if Instant::now() < limit.deadline {
                 return Poll::Pending;
             }
-            // Whatever waits below knows better than we do what became of the command, and tells when it is
-            // polled past the deadline. Only if nothing answers even now is the error ours.
-            is_expired = true;
+        } else if this.alarm.poll_rung(limit.deadline, cx).is_pending() {
+            wakeup::arrange(limit.deadline, cx);
+            return Poll::Pending;
         }
+        // Whatever waits below knows better than we do what became of the command, and tells when it is polled past the
+        // deadline. Only if nothing answers even now is the error ours.
+        let inner = this.inner.as_pin_mut().expect("was pending");
+        match wakeup::heed(cx, |cx| inner.poll(cx)).0 {
+            Poll::Ready(result) => Poll::Ready(result.map_err(|error| self.failed(error.into()))),
+            Poll::Pending => {
+                this.alarm.counters().timeouts().increment();
+                Poll::Ready(Err(limit.error().into()))
+            }
+        }
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    /// Counts an error of the inner future if it is that of a deadline.
+    #[cold]
+    fn failed(&self, error: BoxError) -> BoxError {
+        if is_timeout(&error) {
+            self.alarm.counters().timeouts().increment();
+        }
+        error
+    }
+
+    /// Why the inner service was not called.
+    #[cold]
+    fn refusal(&self) -> BoxError {
+        self.alarm.counters().timeouts().increment();
+        let limit = self.limit.as_ref().expect("only a limit can have passed");
+        limit.refusal().into()
     }
 }
 

@@ -76,6 +76,9 @@ pin_project! {
     }
 }
 
+/// The reply; or `None` if the command, which was not sent, belongs to another node by now.
+pub(super) type Exchanged = Option<Result<Value, Error>>;
+
 impl<C: MakeNode> State<C> {
     fn unsent(unsent: Unsent<C>) -> Self {
         let unsent = Box::pin(unsent);
@@ -128,7 +131,7 @@ impl<C: MakeNode> Exchange<C> {
         let state = match begun {
             Begun::Sent(reply) => State::Calling { reply },
             Begun::NotReady(node) => State::unsent(Unsent::Readying {
-                node: Some(node),
+                node: Some(*node),
                 waiting: None,
             }),
         };
@@ -196,18 +199,37 @@ impl<C: MakeNode> Exchange<C> {
         matches!(self.state, State::Calling { .. })
     }
 
-    /// The reply; or `None` if the command, which was not sent, belongs to another node by now.
-    ///
     /// Polled again after it was ready, it must have been given a node to [go to](Exchange::go_to) in between.
+    #[inline]
     pub(super) fn poll(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         sender: &impl Sender<C>,
-    ) -> Poll<Option<Result<Value, Error>>> {
-        let mut this = self.project();
+    ) -> Poll<Exchanged> {
+        if let StateProj::Calling { reply } = self.as_mut().project().state.project() {
+            match ready!(reply.poll(cx)) {
+                Ok(reply) => return Poll::Ready(Some(Ok(reply))),
+                Err(error) => {
+                    if let Some(exchanged) = self.as_mut().called(Error::from(error.into()), sender)
+                    {
+                        return Poll::Ready(exchanged);
+                    }
+                }
+            }
+        }
+        self.poll_steps(cx, sender)
+    }
+
+    /// Not in line: with a service that was kept, there is but one step.
+    #[inline(never)]
+    fn poll_steps(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        sender: &impl Sender<C>,
+    ) -> Poll<Exchanged> {
         loop {
-            // An error that ends the exchange unless the command belongs elsewhere, and whether it may begin anew.
-            let (error, is_finished) = match this.state.as_mut().project() {
+            let mut this = self.as_mut().project();
+            let failed = match this.state.as_mut().project() {
                 StateProj::Idle => {
                     let nodes = sender.nodes();
                     let starting = Unsent::Starting { nodes };
@@ -224,34 +246,58 @@ impl<C: MakeNode> Exchange<C> {
                             this.state.set(State::Idle);
                             return Poll::Ready(None);
                         }
-                        Step::Failed { error, is_finished } => (error, is_finished),
+                        Step::Failed { error, is_finished } => {
+                            self.as_mut().failed(error, is_finished, sender)
+                        }
                     }
                 }
                 StateProj::Calling { reply } => match ready!(reply.poll(cx)) {
                     Ok(reply) => return Poll::Ready(Some(Ok(reply))),
-                    Err(error) => {
-                        let error = Error::from(error.into());
-                        let is_closed = error.kind() == ErrorKind::Connection;
-                        let is_unsent = (is_closed || error.kind() == ErrorKind::Unavailable)
-                            && error.delivery() == Delivery::NotSent
-                            && (this.command.batch()).is_none_or(|batch| batch.forget_unsent());
-                        if !is_unsent {
-                            return Poll::Ready(Some(Err(error)));
-                        }
-                        (error, is_closed)
-                    }
+                    Err(error) => self.as_mut().called(Error::from(error.into()), sender),
                 },
             };
-            if has_moved(sender, this.command, this.addr) {
-                this.state.set(State::Idle);
-                return Poll::Ready(None);
+            if let Some(exchanged) = failed {
+                return Poll::Ready(exchanged);
             }
-            if !is_finished || *this.remakes == MAX_REMAKES {
-                return Poll::Ready(Some(Err(error)));
-            }
-            *this.remakes += 1;
-            this.state.set(State::Idle);
         }
+    }
+
+    /// What comes of a call that failed; nothing if it begins anew.
+    #[cold]
+    fn called(
+        self: Pin<&mut Self>,
+        error: Error,
+        sender: &impl Sender<C>,
+    ) -> Option<Exchanged> {
+        let is_closed = error.kind() == ErrorKind::Connection;
+        let is_unsent = (is_closed || error.kind() == ErrorKind::Unavailable)
+            && error.delivery() == Delivery::NotSent
+            && (self.command.batch()).is_none_or(|batch| batch.forget_unsent());
+        match is_unsent {
+            true => self.failed(error, is_closed, sender),
+            false => Some(Some(Err(error))),
+        }
+    }
+
+    /// What comes of a command that could not be sent, by a service that may be finished; nothing if it begins anew.
+    #[cold]
+    fn failed(
+        self: Pin<&mut Self>,
+        error: Error,
+        is_finished: bool,
+        sender: &impl Sender<C>,
+    ) -> Option<Exchanged> {
+        let mut this = self.project();
+        let has_moved = has_moved(sender, this.command, this.addr);
+        if !has_moved && (!is_finished || *this.remakes == MAX_REMAKES) {
+            return Some(Some(Err(error)));
+        }
+        this.state.set(State::Idle);
+        if has_moved {
+            return Some(None);
+        }
+        *this.remakes += 1;
+        None
     }
 }
 
