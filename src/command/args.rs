@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// Encoded arguments up to this many bytes are kept in the command itself: most of all commands, `GET` of a
-/// key of up to 40 bytes among them, then need no allocation. 62 makes the whole enum 64 bytes.
-const INLINE: usize = 62;
+/// Encoded arguments up to this many bytes are kept with the command's contents: most of all commands, `SET` of a value of
+/// 64 bytes among them, then need no memory of their own. 126 makes the whole enum 128 bytes.
+const INLINE: usize = 126;
 
 /// Arguments from this many bytes on are referred to when the command is written, not copied. Below, a copy is
 /// cheaper than a write of its own.
@@ -89,8 +89,12 @@ impl Args {
         let Encoded::Inline { len, bytes } = &mut self.encoded else {
             return false;
         };
-        // Of more digits than two it has no room.
-        let digits = if argument.len() < 10 { 1 } else { 2 };
+        let digits = match argument.len() {
+            0..10 => 1,
+            10..100 => 2,
+            // Of more digits it would be most of the room.
+            _ => return false,
+        };
         let needed = argument.len().saturating_add(5 + digits);
         let Some(out) = bytes[usize::from(*len)..].get_mut(..needed) else {
             return false;

@@ -32,7 +32,7 @@ impl Command {
     /// The commands this one is made of.
     #[inline]
     pub fn batch(&self) -> Option<&Arc<Batch>> {
-        self.extras.as_ref()?.batch.as_ref()
+        self.extras()?.batch.as_ref()
     }
 
     /// Makes the outcomes of a batch those of one request, though the application may send clones of the command.
@@ -46,7 +46,7 @@ impl Command {
 
     #[inline(never)]
     fn claim_own_batch(&mut self) {
-        let Some(extras) = self.extras.as_deref() else {
+        let Some(extras) = self.extras() else {
             return;
         };
         let Some(batch) = extras.batch.as_ref().filter(|_| !extras.is_batch_claimed) else {
@@ -64,8 +64,10 @@ impl Command {
     /// application attached, unless this command has its own.
     pub(crate) fn on_behalf_of(mut self, whole: &Command) -> Self {
         self.deadline = whole.deadline.or(self.deadline);
-        self.is_idempotent |= whole.is_idempotent;
-        if let Some(extras) = whole.extras.as_deref()
+        if whole.contents.is_idempotent {
+            self = self.idempotent();
+        }
+        if let Some(extras) = whole.extras()
             && (extras.waiting_since.is_some()
                 || extras.is_exclusive
                 || !extras.extensions.is_empty())

@@ -112,7 +112,7 @@ impl Command {
     /// not block stays as it is.
     fn with_block_time(mut self, time: Duration) -> Self {
         let argument = self
-            .info
+            .info()
             .and_then(|info| info.block_argument(self.arg_count(), self.args()));
         if let Some(BlockArgument { position, unit, .. }) = argument {
             let millis = time.as_millis().max(1);
@@ -120,7 +120,8 @@ impl Command {
                 Unit::Seconds => format!("{}.{:03}", millis / 1000, millis % 1000),
                 Unit::Milliseconds => millis.to_string(),
             };
-            self.args = self.args.with_replaced(position, value.as_bytes());
+            let contents = self.contents_mut();
+            contents.args = contents.args.with_replaced(position, value.as_bytes());
         }
         self
     }

@@ -70,12 +70,6 @@ impl Command {
         self
     }
 
-    /// Takes note that the argument about to be added is a float that is no number.
-    pub(super) fn before_nan(&mut self) {
-        let position = self.arg_count();
-        self.extras_mut().nan_at.get_or_insert(position);
-    }
-
     /// What is wrong with the command itself, not with what it is made of.
     fn fault(&self) -> Option<Fault> {
         let Some(info) = self.info() else {
@@ -85,9 +79,9 @@ impl Command {
                 Some(_) => None,
             };
         };
-        let nan_at = self.extras.as_ref().and_then(|extras| extras.nan_at);
+        let nan_at = self.extras().and_then(|extras| extras.nan_at);
         let fault = Fault::of(info, self, nan_at)?;
-        let is_unchecked = self.extras.as_ref().is_some_and(|it| it.is_unchecked);
+        let is_unchecked = self.extras().is_some_and(|it| it.is_unchecked);
         (!is_unchecked).then_some(fault)
     }
 

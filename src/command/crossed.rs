@@ -44,7 +44,7 @@ impl Command {
             return;
         }
         let Some(Ok(positions)) = self
-            .info
+            .info()
             .map(|info| info.find_keys(self.arg_count(), self.args()))
         else {
             return;

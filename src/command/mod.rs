@@ -18,6 +18,7 @@ mod batch;
 mod batched;
 mod blocking;
 mod check;
+mod contents;
 mod crossed;
 mod extensions;
 mod keys;
@@ -40,12 +41,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::args::Args;
 pub use self::args::Iter;
 pub(crate) use self::args::Segment;
 pub use self::batch::Batch;
 pub(crate) use self::batch::{Outcome, Round};
 pub use self::blocking::BlockTime;
+use self::contents::{Contents, Extras, Keys};
 pub use self::extensions::Extensions;
 pub use self::keys::{KeyPositions, KeysError};
 pub(crate) use self::name::Name;
@@ -66,48 +67,14 @@ use crate::exclusive::LeaseRequest;
 
 /// One request of an application: the request type at the request, attempt and node seams.
 ///
-/// The arguments are encoded once, as they are added; a clone shares them, or copies up to 62 bytes. See the
-/// [module docs](self) for an example.
+/// The arguments are encoded once, as they are added, and clones share them: a command is as cheap to clone as to move. See
+/// the [module docs](self) for an example.
 #[must_use = "a command does nothing until it is sent"]
 #[derive(Clone)]
 pub struct Command {
-    args: Args,
-    info: Option<&'static CommandInfo>,
-    keys: Keys,
-    is_idempotent: bool,
+    contents: Arc<Contents>,
     is_asking: bool,
     deadline: Option<Instant>,
-    extras: Option<Arc<Extras>>,
-}
-
-/// What is known of the keys while arguments are added.
-#[derive(Clone, Copy)]
-enum Keys {
-    /// None yet.
-    None,
-    /// All keys so far hash to this slot.
-    One(Slot),
-    /// Two keys hash to these two slots.
-    Crossed(Slot, Slot),
-}
-
-/// What few commands have.
-#[derive(Clone, Default)]
-struct Extras {
-    is_unchecked: bool,
-    /// The first argument that is a float and no number.
-    nan_at: Option<usize>,
-    timeout: Option<Duration>,
-    waiting_since: Option<Instant>,
-    target: Option<Target>,
-    batch: Option<Arc<Batch>>,
-    /// This is a request that the outcomes of the batch are of.
-    is_batch_claimed: bool,
-    lease: Option<Arc<LeaseRequest>>,
-    topology: Option<Arc<TopologyCell>>,
-    wants_confirmed_topology: bool,
-    is_exclusive: bool,
-    extensions: Extensions,
 }
 
 /// A command with this name, to be given arguments. The name is not case-sensitive, and one word: a subcommand's
@@ -127,17 +94,7 @@ impl Command {
     }
 
     fn with_info(name: &str, info: Option<&'static CommandInfo>) -> Self {
-        let mut args = Args::new();
-        args.push(name.as_bytes());
-        Self {
-            args,
-            info,
-            keys: Keys::None,
-            is_idempotent: false,
-            is_asking: false,
-            deadline: None,
-            extras: None,
-        }
+        Self::from(Contents::new(name, info))
     }
 
     /// This command, as the first on a connection that is leased for it and stays leased.
@@ -149,13 +106,13 @@ impl Command {
     /// Where to put the connection that is leased for this command, if one is to be.
     #[inline]
     pub(crate) fn lease_request(&self) -> Option<&Arc<LeaseRequest>> {
-        self.extras.as_ref()?.lease.as_ref()
+        self.extras()?.lease.as_ref()
     }
 
     /// Adds an argument, or several; see [`ToArgs`].
     pub fn arg(mut self, value: impl ToArgs) -> Self {
         value.into_args(&mut ArgWriter {
-            command: &mut self,
+            contents: self.contents_mut(),
             are_keys: false,
         });
         self
@@ -164,9 +121,9 @@ impl Command {
     /// Adds an argument that is a key, or several. Needed for commands and subcommands that the
     /// [command table](lookup) does not know; for all others it is the same as [`arg`](Command::arg).
     pub fn key(mut self, value: impl ToArgs) -> Self {
-        let are_keys = self.needs_keys_named();
+        let are_keys = self.contents.needs_keys_named();
         value.into_args(&mut ArgWriter {
-            command: &mut self,
+            contents: self.contents_mut(),
             are_keys,
         });
         self
@@ -186,14 +143,14 @@ impl Command {
     /// known whether it was applied. Commands that only [read or ask](CommandInfo::is_idempotent) are idempotent without
     /// being told.
     pub fn idempotent(mut self) -> Self {
-        self.is_idempotent = true;
+        self.contents_mut().is_idempotent = true;
         self
     }
 
     /// The name in upper case, with the subcommand's for commands that have one: `GET`, `CLUSTER SLOTS`. A name
     /// the [command table](lookup) does not know is as it was given.
     pub fn name(&self) -> Cow<'static, str> {
-        match self.info {
+        match self.contents.info {
             Some(info) => Cow::Borrowed(info.name()),
             None => String::from_utf8_lossy(self.args().next().unwrap_or_default())
                 .into_owned()
@@ -204,24 +161,24 @@ impl Command {
     /// What the servers say of this command; `None` for one the [command table](lookup) does not know.
     #[inline]
     pub fn info(&self) -> Option<&'static CommandInfo> {
-        self.info
+        self.contents.info
     }
 
     /// The arguments, the name first.
     pub fn args(&self) -> Iter<'_> {
-        self.args.iter()
+        self.contents.args.iter()
     }
 
     /// How many arguments there are, the name included.
     #[inline]
     pub fn arg_count(&self) -> usize {
-        self.args.count()
+        self.contents.args.count()
     }
 
     /// The command's own timeout.
     #[inline]
     pub fn own_timeout(&self) -> Option<Duration> {
-        self.extras.as_ref()?.timeout
+        self.extras()?.timeout
     }
 
     /// When the caller stops waiting. Set by the [`TimeoutLayer`](crate::TimeoutLayer); whatever waits below it
@@ -240,7 +197,7 @@ impl Command {
     /// Since when the caller has waited, if it waited before the stack was called.
     #[inline]
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        self.extras.as_ref()?.waiting_since
+        self.extras()?.waiting_since
     }
 
     /// Sets since when the caller has waited, unless it is set.
@@ -252,7 +209,7 @@ impl Command {
     pub fn is_read_only(&self) -> bool {
         match self.batch() {
             Some(batch) => batch.commands().iter().all(Self::is_read_only),
-            None => self.info.is_some_and(CommandInfo::is_read_only),
+            None => self.contents.info.is_some_and(CommandInfo::is_read_only),
         }
     }
 
@@ -260,9 +217,9 @@ impl Command {
     /// declared [idempotent](Command::idempotent).
     pub fn is_idempotent(&self) -> bool {
         match self.batch() {
-            _ if self.is_idempotent => true,
+            _ if self.contents.is_idempotent => true,
             Some(batch) => batch.commands().iter().all(Self::is_idempotent),
-            None => self.info.is_some_and(CommandInfo::is_idempotent),
+            None => self.contents.info.is_some_and(CommandInfo::is_idempotent),
         }
     }
 
@@ -278,7 +235,7 @@ impl Command {
 
     #[inline(never)]
     pub(super) fn block_time_by_rules(&self) -> BlockTime {
-        match (self.batch(), self.info) {
+        match (self.batch(), self.contents.info) {
             // Inside a transaction nothing waits.
             (Some(batch), _) if batch.is_transaction() => BlockTime::NotBlocking,
             (Some(batch), _) => {
@@ -304,9 +261,7 @@ impl Command {
 
     /// True if the command goes over a connection that nobody else uses meanwhile.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.extras
-            .as_ref()
-            .is_some_and(|extras| extras.is_exclusive)
+        self.extras().is_some_and(|extras| extras.is_exclusive)
     }
 
     /// Says that the command goes over a connection that nobody else uses meanwhile: it may change its state, as
@@ -317,7 +272,7 @@ impl Command {
 
     /// What the application attached.
     pub fn extensions(&self) -> Option<&Extensions> {
-        Some(&self.extras.as_ref()?.extensions)
+        Some(&self.extras()?.extensions)
     }
 
     /// What the application attached, to be changed. Allocates when nothing was attached yet.
@@ -328,7 +283,7 @@ impl Command {
     /// How many bytes the command is on the wire, without its `*N` header; of a batch, the sum of its commands.
     #[inline]
     pub(crate) fn encoded_len(&self) -> usize {
-        match (self.batch(), self.args.whole()) {
+        match (self.batch(), self.contents.args.whole()) {
             (None, Some(whole)) => whole.len(),
             _ => self.encoded_len_in_parts(),
         }
@@ -338,13 +293,13 @@ impl Command {
     fn encoded_len_in_parts(&self) -> usize {
         match self.batch() {
             Some(batch) => batch.commands().iter().map(Self::encoded_len).sum(),
-            None => self.args.encoded_len(),
+            None => self.contents.args.encoded_len(),
         }
     }
 
     /// The command as it goes on the wire after its `*N` header, piece by piece.
     pub(crate) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        self.args.segments()
+        self.contents.args.segments()
     }
 
     /// An error about this command, which was not sent.
@@ -352,41 +307,26 @@ impl Command {
         Error::not_sent(ErrorKind::InvalidCommand, message).with_command(self.name())
     }
 
+    fn contents_mut(&mut self) -> &mut Contents {
+        Arc::make_mut(&mut self.contents)
+    }
+
+    fn extras(&self) -> Option<&Extras> {
+        self.contents.extras.as_deref()
+    }
+
     fn extras_mut(&mut self) -> &mut Extras {
-        Arc::make_mut(self.extras.get_or_insert_default())
-    }
-
-    /// Takes note of what the argument about to be added tells.
-    #[inline]
-    fn before_argument(&mut self, argument: &[u8], is_key: bool) {
-        let index = self.args.count();
-        if let Some(info) = self.info {
-            if index == 1
-                && let Some(subcommand) = info.subcommand(argument)
-            {
-                self.info = Some(subcommand);
-            } else if info.single_key() == u8::try_from(index).ok() {
-                self.keys.add(argument);
-            }
-        }
-        if is_key && self.needs_keys_named() {
-            self.keys.add(argument);
-        }
-    }
-
-    /// True if the table does not know where the keys are: it has no such command, or no such subcommand.
-    fn needs_keys_named(&self) -> bool {
-        self.info.is_none_or(|info| !info.subcommands().is_empty())
+        self.contents_mut().extras_mut()
     }
 }
 
-impl Keys {
-    fn add(&mut self, key: &[u8]) {
-        let slot = Slot::of(key);
-        match *self {
-            Self::None => *self = Self::One(slot),
-            Self::One(first) if first != slot => *self = Self::Crossed(first, slot),
-            Self::One(_) | Self::Crossed(..) => {}
+impl From<Contents> for Command {
+    #[inline]
+    fn from(contents: Contents) -> Self {
+        Self {
+            contents: Arc::new(contents),
+            is_asking: false,
+            deadline: None,
         }
     }
 }

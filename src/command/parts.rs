@@ -1,25 +1,24 @@
 //! Commands made of other commands' arguments.
 
-use super::args::Segment;
+use super::Command;
+use super::args::{Args, Segment};
 use super::batch::Batch;
-use super::{Args, Command, Keys};
+use super::contents::{Contents, Keys};
 
 impl Command {
     /// A command with this one's name, and nothing else of it but whether it is idempotent. Not for subcommands.
     pub(crate) fn part(&self) -> Self {
-        let mut part = Self {
+        let mut part = Contents {
             args: Args::new(),
-            info: self.info,
+            info: self.contents.info,
             keys: Keys::None,
-            is_idempotent: self.is_idempotent,
-            is_asking: false,
-            deadline: None,
+            is_idempotent: self.contents.is_idempotent,
             extras: None,
         };
         if let Some(name) = self.segments_of_arguments().next() {
             part.push_segment(name);
         }
-        part
+        part.into()
     }
 
     /// The arguments, the name first, of which the large ones can be [added](Command::push_segment) without a copy.
@@ -30,22 +29,13 @@ impl Command {
 
     /// Adds an argument of another command.
     pub(crate) fn push_segment(&mut self, argument: Segment<'_>) {
-        match argument {
-            Segment::Copy(bytes) => {
-                self.before_argument(bytes, false);
-                self.args.push(bytes);
-            }
-            Segment::Share(bytes) => {
-                self.before_argument(bytes, false);
-                self.args.push_bytes(bytes.clone());
-            }
-        }
+        self.contents_mut().push_segment(argument);
     }
 
     /// This command, given as much time as another, and as much of it spent.
     pub(crate) fn with_limits_of(mut self, other: &Self) -> Self {
         self.deadline = other.deadline;
-        if let Some(extras) = &other.extras {
+        if let Some(extras) = other.extras() {
             let own = self.extras_mut();
             own.timeout = extras.timeout;
             own.waiting_since = extras.waiting_since;
@@ -58,6 +48,21 @@ impl Command {
     pub(crate) fn sent_as(mut self, parts: Vec<Self>) -> Self {
         self.extras_mut().target = None;
         self.with_batch(Batch::pipeline(parts))
+    }
+}
+
+impl Contents {
+    fn push_segment(&mut self, argument: Segment<'_>) {
+        match argument {
+            Segment::Copy(bytes) => {
+                self.before_argument(bytes, false);
+                self.args.push(bytes);
+            }
+            Segment::Share(bytes) => {
+                self.before_argument(bytes, false);
+                self.args.push_bytes(bytes.clone());
+            }
+        }
     }
 }
 

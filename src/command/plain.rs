@@ -24,7 +24,7 @@ impl Command {
     /// commands have: a target, a timeout of its own, or a batch to send in its place.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.extras.is_none() && self.info.is_some_and(CommandInfo::is_plain)
+        self.extras().is_none() && self.info().is_some_and(CommandInfo::is_plain)
     }
 
     /// What comes before the arguments on the wire, if there are fewer than ten, as nearly always.
@@ -41,14 +41,14 @@ impl Command {
     pub(crate) fn plain_encoding(&self) -> Option<(ShortHeader, &[u8])> {
         let header = self.short_header()?;
         let is_alone = self.is_plain() && !self.is_asking();
-        let args = self.args.whole().filter(|_| is_alone)?;
+        let args = self.contents.args.whole().filter(|_| is_alone)?;
         Some((header, args))
     }
 
     /// The slot of a plain command that has its key and as many arguments as it takes: there is nothing wrong with it.
     #[inline]
     pub(crate) fn plain_slot(&self) -> Option<Slot> {
-        match (self.keys, self.info) {
+        match (self.contents.keys, self.info()) {
             (Keys::One(slot), Some(info)) if self.is_plain() && info.takes(self.arg_count()) => {
                 Some(slot)
             }

@@ -14,7 +14,7 @@ impl Command {
     /// Where the command is to be sent, if not where its keys say.
     #[inline]
     pub fn explicit_target(&self) -> Option<&Target> {
-        self.extras.as_ref()?.target.as_ref()
+        self.extras()?.target.as_ref()
     }
 
     /// The slot of the keys; `None` if there are none.
@@ -27,14 +27,14 @@ impl Command {
         if let Some(batch) = self.batch() {
             return self.slot_of(batch);
         }
-        let mut keys = self.keys;
-        if self.info.is_none() && self.args().next().is_none_or(<[u8]>::is_empty) {
+        let mut keys = self.contents.keys;
+        if self.info().is_none() && self.args().next().is_none_or(<[u8]>::is_empty) {
             return Err(Error::not_sent(
                 ErrorKind::InvalidCommand,
                 "the command has no name; give it one, as in cmd(\"GET\")",
             ));
         }
-        if let Some(info) = self.info
+        if let Some(info) = self.info()
             && info.single_key().is_none()
             && !info.key_specs().is_empty()
         {
@@ -110,7 +110,7 @@ impl Command {
 
     /// Which nodes the command concerns, by the table.
     pub(crate) fn reach(&self) -> Reach {
-        match self.info {
+        match self.info() {
             Some(info) if self.batch().is_none() => info.reach(),
             _ => Reach::One,
         }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Command;
+use super::contents::Contents;
 
 /// A value that can be written as one or more arguments of a [`Command`].
 ///
@@ -59,9 +60,8 @@ pub trait ToArgs {
 }
 
 /// Where [`ToArgs`] writes arguments to.
-#[derive(Debug)]
 pub struct ArgWriter<'a> {
-    pub(super) command: &'a mut Command,
+    pub(super) contents: &'a mut Contents,
     pub(super) are_keys: bool,
 }
 
@@ -69,13 +69,13 @@ impl ArgWriter<'_> {
     /// Writes one argument.
     pub fn put(&mut self, argument: impl AsRef<[u8]>) {
         let argument = argument.as_ref();
-        self.command.before_argument(argument, self.are_keys);
-        self.command.args.push(argument);
+        self.contents.before_argument(argument, self.are_keys);
+        self.contents.args.push(argument);
     }
 
     fn put_float(&mut self, text: &str, is_nan: bool) {
         if is_nan {
-            self.command.before_nan();
+            self.contents.before_nan();
         }
         self.put(text);
     }
@@ -83,8 +83,17 @@ impl ArgWriter<'_> {
     /// Writes one argument, which is not copied if it is large.
     pub fn put_bytes(&mut self, argument: impl Into<Bytes>) {
         let argument = argument.into();
-        self.command.before_argument(&argument, self.are_keys);
-        self.command.args.push_bytes(argument);
+        self.contents.before_argument(&argument, self.are_keys);
+        self.contents.args.push_bytes(argument);
+    }
+}
+
+/// Shows how many arguments there are; never their contents, which may be secrets.
+impl fmt::Debug for ArgWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArgWriter")
+            .field("args", &(self.contents.args.count() - 1))
+            .finish_non_exhaustive()
     }
 }
 

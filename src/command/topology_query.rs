@@ -27,12 +27,12 @@ impl Command {
 
     /// True if this asks for a topology that was confirmed lately.
     pub(crate) fn wants_confirmed_topology(&self) -> bool {
-        let extras = self.extras.as_ref();
-        extras.is_some_and(|extras| extras.wants_confirmed_topology)
+        self.extras()
+            .is_some_and(|extras| extras.wants_confirmed_topology)
     }
 
     /// Where the topology is to be put, if this asks for it.
     pub(crate) fn topology_cell(&self) -> Option<&TopologyCell> {
-        self.extras.as_ref()?.topology.as_deref()
+        self.extras()?.topology.as_deref()
     }
 }

@@ -264,11 +264,7 @@ impl<C: MakeNode> Exchange<C> {
 
     /// What comes of a call that failed; nothing if it begins anew.
     #[cold]
-    fn called(
-        self: Pin<&mut Self>,
-        error: Error,
-        sender: &impl Sender<C>,
-    ) -> Option<Exchanged> {
+    fn called(self: Pin<&mut Self>, error: Error, sender: &impl Sender<C>) -> Option<Exchanged> {
         let is_closed = error.kind() == ErrorKind::Connection;
         let is_unsent = (is_closed || error.kind() == ErrorKind::Unavailable)
             && error.delivery() == Delivery::NotSent
