@@ -72,7 +72,7 @@ use crate::exclusive::LeaseRequest;
 #[must_use = "a command does nothing until it is sent"]
 #[derive(Clone)]
 pub struct Command {
-    contents: Arc<Contents>,
+    contents: triomphe::Arc<Contents>,
     is_asking: bool,
     deadline: Option<Instant>,
 }
@@ -308,7 +308,7 @@ impl Command {
     }
 
     fn contents_mut(&mut self) -> &mut Contents {
-        Arc::make_mut(&mut self.contents)
+        triomphe::Arc::make_mut(&mut self.contents)
     }
 
     fn extras(&self) -> Option<&Extras> {
@@ -324,7 +324,7 @@ impl From<Contents> for Command {
     #[inline]
     fn from(contents: Contents) -> Self {
         Self {
-            contents: Arc::new(contents),
+            contents: triomphe::Arc::new(contents),
             is_asking: false,
             deadline: None,
         }

@@ -14,6 +14,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -26,27 +27,34 @@ use crate::wakeup;
 
 /// The driver's end. Dropping it answers the caller with an error.
 #[derive(Debug)]
-pub(super) struct Promise(Option<Arc<Shared>>);
+pub(super) struct Promise(Option<triomphe::Arc<Shared>>);
 
 /// The caller's end, a future. It has let go of the state once it was ready: an answered request pays for no more
 /// than that.
 #[derive(Debug)]
-pub(super) struct Reply(Option<Arc<Shared>>);
+pub(super) struct Reply(Option<triomphe::Arc<Shared>>);
 
 #[derive(Debug)]
 struct Shared {
     deadline: Option<Instant>,
+    /// Apart from the state, so that to take a command for writing is one atomic operation. `Abandoned` is set under the lock
+    /// of the state.
+    phase: AtomicU8,
     state: Mutex<State>,
 }
 
+/// Whether the command was not yet taken for writing.
+const QUEUED: u8 = 0;
+/// Or it was, and may be applied from then on.
+const TAKEN: u8 = 1;
+/// Or its caller had gone before.
+const WITHDRAWN: u8 = 2;
+
 #[derive(Debug)]
 enum State {
-    /// Queued; or taken for writing, from when on it may be applied. In one, so that to take it changes no more than that.
-    Waiting {
-        is_taken: bool,
-        waker: Option<Waker>,
-    },
-    /// Written, and a pipeline. In a box: commands by themselves are not to pay for it.
+    /// There is no reply yet.
+    Waiting(Option<Waker>),
+    /// Taken for writing, and a pipeline. In a box: commands by themselves are not to pay for it.
     Gathering(Box<Gathering>),
     /// Answered; `None` while the caller takes it.
     Done(Option<Result<Value, Error>>),
@@ -69,14 +77,26 @@ pub(super) struct Gathered {
 
 #[inline]
 pub(super) fn pair(deadline: Option<Instant>) -> (Promise, Reply) {
-    let shared = Arc::new(Shared {
+    let shared = triomphe::Arc::new(Shared {
         deadline,
-        state: Mutex::new(State::Waiting {
-            is_taken: false,
-            waker: None,
-        }),
+        phase: AtomicU8::new(QUEUED),
+        state: Mutex::new(State::Waiting(None)),
     });
-    (Promise(Some(Arc::clone(&shared))), Reply(Some(shared)))
+    (
+        Promise(Some(triomphe::Arc::clone(&shared))),
+        Reply(Some(shared)),
+    )
+}
+
+impl Shared {
+    /// Takes the command for writing, unless it was withdrawn.
+    #[inline]
+    fn take(&self) -> bool {
+        let taken = self
+            .phase
+            .compare_exchange(QUEUED, TAKEN, Ordering::AcqRel, Ordering::Acquire);
+        matches!(taken, Ok(_) | Err(TAKEN))
+    }
 }
 
 impl Promise {
@@ -88,27 +108,18 @@ impl Promise {
     /// Takes the command for writing; false if its caller has gone, so that it must not be written.
     #[inline]
     pub(super) fn take(&self) -> bool {
-        let mut state = self.shared().state.lock();
-        match &mut *state {
-            State::Waiting { is_taken, .. } => {
-                *is_taken = true;
-                true
-            }
-            State::Gathering(_) => true,
-            State::Done(_) | State::Abandoned => false,
-        }
+        self.shared().take()
     }
 
     /// As [`take`](Promise::take), for a pipeline.
     pub(super) fn take_to_gather(&self, batch: &Arc<Batch>) -> bool {
         let mut state = self.shared().state.lock();
-        let State::Waiting {
-            is_taken: false,
-            waker,
-        } = &mut *state
-        else {
+        let State::Waiting(waker) = &mut *state else {
             return false;
         };
+        if !self.shared().take() {
+            return false;
+        }
         *state = State::Gathering(Box::new(Gathering {
             waker: waker.take(),
             gathered: Gathered {
@@ -141,7 +152,7 @@ impl Promise {
     pub(super) fn wanted_by(&self) -> Option<Instant> {
         let is_wanted = matches!(
             *self.shared().state.lock(),
-            State::Waiting { .. } | State::Gathering(_)
+            State::Waiting(_) | State::Gathering(_)
         );
         self.shared().deadline.filter(|_| is_wanted)
     }
@@ -149,7 +160,7 @@ impl Promise {
     /// What wakes the caller, who is about to be woken; if it waits.
     pub(super) fn take_waker(&self) -> Option<Waker> {
         match &mut *self.shared().state.lock() {
-            State::Waiting { waker, .. } => waker.take(),
+            State::Waiting(waker) => waker.take(),
             State::Gathering(gathering) => gathering.waker.take(),
             State::Done(_) | State::Abandoned => None,
         }
@@ -161,7 +172,7 @@ impl Promise {
         let Some(shared) = self.0.take() else { return };
         let mut state = shared.state.lock();
         let waker = match &mut *state {
-            State::Waiting { waker, .. } => waker.take(),
+            State::Waiting(waker) => waker.take(),
             State::Gathering(gathering) => gathering.waker.take(),
             State::Done(_) | State::Abandoned => return,
         };
@@ -211,12 +222,14 @@ impl Reply {
             return (Delivery::Unknown, None);
         };
         let mut state = shared.state.lock();
+        let delivery = match shared.phase.swap(WITHDRAWN, Ordering::AcqRel) {
+            QUEUED => Delivery::NotSent,
+            _ => Delivery::Unknown,
+        };
         match std::mem::replace(&mut *state, State::Abandoned) {
-            State::Waiting {
-                is_taken: false, ..
-            } => (Delivery::NotSent, None),
+            State::Waiting(_) => (delivery, None),
             State::Gathering(gathering) => (Delivery::Unknown, Some(gathering.gathered)),
-            State::Waiting { .. } | State::Done(_) | State::Abandoned => (Delivery::Unknown, None),
+            State::Done(_) | State::Abandoned => (Delivery::Unknown, None),
         }
     }
 }
@@ -245,7 +258,7 @@ impl State {
             Self::Done(None) | Self::Abandoned => {
                 unreachable!("only the caller takes the reply or gives it up, and then lets go")
             }
-            Self::Waiting { .. } | Self::Gathering(_) => {
+            Self::Waiting(_) | Self::Gathering(_) => {
                 unreachable!("each promise is kept")
             }
         }
@@ -259,16 +272,13 @@ impl Future for Reply {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = self.0.take().expect("polled after it was ready");
         // Mostly the driver has handed the reply over and let go of it.
-        let shared = match Arc::strong_count(&shared) {
-            1 => match Arc::try_unwrap(shared) {
-                Ok(alone) => return Poll::Ready(alone.state.into_inner().into_result()),
-                Err(shared) => shared,
-            },
-            _ => shared,
+        let shared = match triomphe::Arc::try_unwrap(shared) {
+            Ok(alone) => return Poll::Ready(alone.state.into_inner().into_result()),
+            Err(shared) => shared,
         };
         let mut state = shared.state.lock();
         match &mut *state {
-            State::Waiting { waker, .. } => register(waker, cx),
+            State::Waiting(waker) => register(waker, cx),
             State::Gathering(gathering) => register(&mut gathering.waker, cx),
             state => {
                 let state = std::mem::replace(state, State::Done(None));
@@ -309,16 +319,9 @@ fn register(waker: &mut Option<Waker>, cx: &Context<'_>) {
 impl Drop for Promise {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
-            let is_sent = !matches!(
-                *shared.state.lock(),
-                State::Waiting {
-                    is_taken: false,
-                    ..
-                }
-            );
-            let delivery = match is_sent {
-                true => Delivery::Unknown,
-                false => Delivery::NotSent,
+            let delivery = match shared.phase.load(Ordering::Acquire) {
+                QUEUED => Delivery::NotSent,
+                _ => Delivery::Unknown,
             };
             Self(Some(shared)).fulfil(Err(dropped(delivery)));
         }

@@ -1,5 +1,6 @@
 //! The retry budget: retries are at most a share of the requests of the last seconds.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -49,8 +50,9 @@ impl Budget {
     }
 
     /// Counts a request.
+    #[inline]
     pub(super) fn deposit(&self) {
-        if fastrand::u64(..).is_multiple_of(SAMPLING) {
+        if is_sampled() {
             self.requests.fetch_add(SAMPLING, Ordering::Relaxed);
         }
     }
@@ -74,6 +76,25 @@ impl Budget {
     pub(super) fn refund(&self) {
         self.bucket.lock().tokens += 1.0;
     }
+}
+
+/// True once in [`SAMPLING`] calls on the average, by chance: of clients that take turns, none is to be left out. The chance
+/// need not be good, but cheap: a linear congruential generator, of which the high bits are used.
+#[inline]
+fn is_sampled() -> bool {
+    thread_local! {
+        static STATE: Cell<u64> = const { Cell::new(0) };
+    }
+
+    // Knuth's MMIX.
+    let step = |state: u64| {
+        let product = state.wrapping_mul(6_364_136_223_846_793_005);
+        product.wrapping_add(1_442_695_040_888_963_407)
+    };
+    STATE.with(|state| {
+        state.set(step(state.get()));
+        state.get() < u64::MAX / SAMPLING
+    })
 }
 
 impl Bucket {

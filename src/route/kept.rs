@@ -27,6 +27,7 @@ use crate::addr::NodeAddr;
 use crate::command::{Command, Slot};
 use crate::in_use::InUse;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::Counters;
 use crate::stripe::Striped;
 use crate::task::AbortOnDrop;
 use crate::topology::Topology;
@@ -39,6 +40,7 @@ pub(super) struct Kept<N>(Arc<Shared<N>>);
 struct Shared<N> {
     stripes: Striped<Mutex<Stripe<N>>>,
     lifecycle: Lifecycle,
+    counters: Counters,
     filled: Arc<Notify>,
     letting_go: Mutex<Option<AbortOnDrop>>,
     /// Whether there is that task. Cleared by its end, before it lets go for the last time.
@@ -63,11 +65,12 @@ pub(super) enum Begun<N: Service<Command>> {
 // ===== impl Kept =====
 
 impl<N: Service<Command> + Send + 'static> Kept<N> {
-    /// Ends its task with this life.
-    pub(super) fn new(lifecycle: Lifecycle) -> Self {
+    /// Ends its task with this life, and counts as hits of the cache what it spares it.
+    pub(super) fn new(lifecycle: Lifecycle, counters: Counters) -> Self {
         Self(Arc::new(Shared {
             stripes: Striped::default(),
             lifecycle,
+            counters,
             filled: Arc::default(),
             letting_go: Mutex::default(),
             is_letting_go: AtomicBool::new(false),
@@ -100,6 +103,7 @@ impl<N: Service<Command> + Send + 'static> Kept<N> {
             Poll::Ready(Ok(())) => {
                 let reply = node.call(command.clone());
                 node.leave();
+                self.0.counters.cache_hits().increment();
                 Some((addr.clone(), Begun::Sent(reply)))
             }
             Poll::Pending => Some((addr.clone(), Begun::NotReady(Box::new(node.take())))),

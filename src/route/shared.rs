@@ -181,7 +181,8 @@ pub(super) struct Handle<C: MakeNode> {
 impl<C: MakeNode> Handle<C> {
     pub(super) fn new(nodes: C, config: Config) -> Self {
         Self {
-            kept: (config.keeps_services).then(|| Kept::new(config.lifecycle.clone())),
+            kept: (config.keeps_services)
+                .then(|| Kept::new(config.lifecycle.clone(), config.counters.clone())),
             shared: Arc::new(Shared::new(config)),
             task: Mutex::new(None),
             nodes: Mutex::new(nodes),
@@ -199,12 +200,9 @@ impl<C: MakeNode> Handle<C> {
         slot: Slot,
         command: &Command,
     ) -> Option<(NodeAddr, Begun<C::Node>)> {
-        let kept = self.kept.as_ref()?;
-        let begun = kept.begin(&self.shared.current, slot, command)?;
-        if let (_, Begun::Sent(_)) = begun {
-            self.shared.config.counters.cache_hits().increment();
-        }
-        Some(begun)
+        self.kept
+            .as_ref()?
+            .begin(&self.shared.current, slot, command)
     }
 
     /// Keeps the service of a node, after it was used for this slot.
