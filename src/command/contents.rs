@@ -50,11 +50,11 @@ pub(super) struct Extras {
 }
 
 impl Contents {
-    pub(super) fn new(name: &str, info: Option<&'static CommandInfo>) -> Self {
-        let mut args = Args::new();
-        args.push(name.as_bytes());
+    /// Of a command without a name yet.
+    #[inline]
+    pub(super) fn new(info: Option<&'static CommandInfo>) -> Self {
         Self {
-            args,
+            args: Args::new(),
             info,
             keys: Keys::None,
             is_idempotent: false,

@@ -94,7 +94,10 @@ impl Command {
     }
 
     fn with_info(name: &str, info: Option<&'static CommandInfo>) -> Self {
-        Self::from(Contents::new(name, info))
+        // Where it stays: what is not written yet need not be copied there.
+        let mut this = Self::from(Contents::new(info));
+        this.contents_mut().args.push(name.as_bytes());
+        this
     }
 
     /// This command, as the first on a connection that is leased for it and stays leased.

@@ -1,20 +1,15 @@
 //! Commands made of other commands' arguments.
 
 use super::Command;
-use super::args::{Args, Segment};
+use super::args::Segment;
 use super::batch::Batch;
-use super::contents::{Contents, Keys};
+use super::contents::Contents;
 
 impl Command {
     /// A command with this one's name, and nothing else of it but whether it is idempotent. Not for subcommands.
     pub(crate) fn part(&self) -> Self {
-        let mut part = Contents {
-            args: Args::new(),
-            info: self.contents.info,
-            keys: Keys::None,
-            is_idempotent: self.contents.is_idempotent,
-            extras: None,
-        };
+        let mut part = Contents::new(self.contents.info);
+        part.is_idempotent = self.contents.is_idempotent;
         if let Some(name) = self.segments_of_arguments().next() {
             part.push_segment(name);
         }
