@@ -7,16 +7,18 @@ use std::ops::{Deref, DerefMut};
 /// while it was used is not used again.
 pub(crate) struct InUse<'a, T>(&'a mut Option<T>);
 
+const PRESENT: &str = "there while it is in use";
+
 impl<'a, T> InUse<'a, T> {
     /// What is in this place, if there is anything.
     #[inline]
-    pub(crate) fn of(place: &'a mut Option<T>) -> Option<Self> {
+    pub(crate) fn get(place: &'a mut Option<T>) -> Option<Self> {
         place.is_some().then(|| Self(place))
     }
 
     /// What is in this place, or else is made for it.
     #[inline]
-    pub(crate) fn of_or(place: &'a mut Option<T>, make: impl FnOnce() -> T) -> Self {
+    pub(crate) fn get_or_make(place: &'a mut Option<T>, make: impl FnOnce() -> T) -> Self {
         place.get_or_insert_with(make);
         Self(place)
     }
@@ -33,8 +35,6 @@ impl<'a, T> InUse<'a, T> {
         self.0.take().expect(PRESENT)
     }
 }
-
-const PRESENT: &str = "there while it is in use";
 
 impl<T> Deref for InUse<'_, T> {
     type Target = T;
@@ -68,13 +68,13 @@ mod tests {
     #[test]
     fn only_what_is_left_there_stays() {
         let mut place = None;
-        assert!(InUse::of(&mut place).is_none());
-        let mut used = InUse::of_or(&mut place, || 1);
+        assert!(InUse::get(&mut place).is_none());
+        let mut used = InUse::get_or_make(&mut place, || 1);
         *used += 1;
         used.leave();
-        assert_eq!(InUse::of_or(&mut place, || 7).take(), 2);
+        assert_eq!(InUse::get_or_make(&mut place, || 7).take(), 2);
         assert_eq!(place, None);
-        drop(InUse::of_or(&mut place, || 3));
+        drop(InUse::get_or_make(&mut place, || 3));
         assert_eq!(place, None);
     }
 
@@ -82,7 +82,7 @@ mod tests {
     fn what_panics_is_not_used_again() {
         let mut place = Some(1);
         let used = catch_unwind(AssertUnwindSafe(|| {
-            let used = InUse::of(&mut place).expect("there");
+            let used = InUse::get(&mut place).expect("there");
             assert_eq!(*used, 2);
             used.leave();
         }));

@@ -139,7 +139,7 @@ where
                 StateProj::Unsent { command } => {
                     let unsent = command
                         .as_mut()
-                        .expect("polled after it was ready, or had panicked");
+                        .expect("polled after it was ready, or its call had panicked");
                     unsent.claim_batch();
                     *this.name = Some(Name::of(unsent));
                     let cluster = *this.cluster;
@@ -148,7 +148,7 @@ where
                     // for a request that it does not pass on, such as a place in a queue, must not outlast it.
                     let mut own = None;
                     let place = kept.as_deref_mut().unwrap_or(&mut own);
-                    let mut stack = InUse::of_or(place, || cluster.service.clone());
+                    let mut stack = InUse::get_or_make(place, || cluster.service.clone());
                     let polled = stack.poll_ready(cx);
                     let command = command.take().expect("looked at above");
                     match polled {

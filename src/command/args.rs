@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 /// Encoded arguments up to this many bytes are kept with the command's contents: most of all commands, `SET` of a value of
-/// 64 bytes among them, then need no memory of their own. 126 makes the whole enum 128 bytes.
+/// 64 bytes among them, then need no allocation of their own. 126 makes the whole enum 128 bytes.
 const INLINE: usize = 126;
 
 /// Arguments from this many bytes on are referred to when the command is written, not copied. Below, a copy is
@@ -21,7 +21,11 @@ pub(super) struct Args {
 
 #[derive(Clone)]
 enum Encoded {
-    Inline { len: u8, bytes: [u8; INLINE] },
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE],
+    },
+    /// Shared by itself too: who changes a command that has clones copies the contents, and not this unless it is what changes.
     Heap(Arc<Heap>),
 }
 
@@ -84,7 +88,7 @@ impl Args {
         }
     }
 
-    /// Encodes one more argument in the command itself, if there is room: nearly always, so every instruction counts.
+    /// Encodes one more argument in place, if there is room: nearly always, so every instruction counts.
     fn push_inline(&mut self, argument: &[u8]) -> bool {
         let Encoded::Inline { len, bytes } = &mut self.encoded else {
             return false;
@@ -95,7 +99,7 @@ impl Args {
             // Of more digits it would be most of the room.
             _ => return false,
         };
-        let needed = argument.len().saturating_add(5 + digits);
+        let needed = argument.len() + 5 + digits;
         let Some(out) = bytes[usize::from(*len)..].get_mut(..needed) else {
             return false;
         };

@@ -1,15 +1,16 @@
-//! What an application says of a command, as opposed to what the stack adds on its way.
+//! What the clones of a command share. What differs from attempt to attempt is in the [`Command`](super::Command) itself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::args::Args;
 use super::{Batch, CommandInfo, Extensions, Slot, Target, TopologyCell};
 use crate::exclusive::LeaseRequest;
 
-/// The arguments, and what is known of them. All clones of a command share this.
+/// The arguments, and what is known of them. Clones share this until one of them is changed.
 #[derive(Clone)]
 pub(super) struct Contents {
     pub(super) args: Args,
@@ -66,9 +67,22 @@ impl Contents {
         self.extras.get_or_insert_default()
     }
 
+    /// Adds an argument by copying it.
+    #[inline]
+    pub(super) fn push(&mut self, argument: &[u8], is_key: bool) {
+        self.before_argument(argument, is_key);
+        self.args.push(argument);
+    }
+
+    /// Adds an argument, which is not copied if it is large.
+    pub(super) fn push_bytes(&mut self, argument: Bytes, is_key: bool) {
+        self.before_argument(&argument, is_key);
+        self.args.push_bytes(argument);
+    }
+
     /// Takes note of what the argument about to be added tells.
     #[inline]
-    pub(super) fn before_argument(&mut self, argument: &[u8], is_key: bool) {
+    fn before_argument(&mut self, argument: &[u8], is_key: bool) {
         let index = self.args.count();
         if let Some(info) = self.info {
             if index == 1

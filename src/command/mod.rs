@@ -67,8 +67,8 @@ use crate::exclusive::LeaseRequest;
 
 /// One request of an application: the request type at the request, attempt and node seams.
 ///
-/// The arguments are encoded once, as they are added, and clones share them: a command is as cheap to clone as to move. See
-/// the [module docs](self) for an example.
+/// The arguments are encoded once, as they are added. A clone is one reference count, and a clone that is changed copies what it
+/// shared, though not large arguments. See the [module docs](self) for an example.
 #[must_use = "a command does nothing until it is sent"]
 #[derive(Clone)]
 pub struct Command {
@@ -93,9 +93,18 @@ impl Command {
         Self::with_info(info.name(), Some(info))
     }
 
+    #[inline]
+    fn of(contents: Contents) -> Self {
+        Self {
+            contents: triomphe::Arc::new(contents),
+            is_asking: false,
+            deadline: None,
+        }
+    }
+
     fn with_info(name: &str, info: Option<&'static CommandInfo>) -> Self {
-        // Where it stays: what is not written yet need not be copied there.
-        let mut this = Self::from(Contents::new(info));
+        // Named once it is allocated: the contents need not be copied there.
+        let mut this = Self::of(Contents::new(info));
         this.contents_mut().args.push(name.as_bytes());
         this
     }
@@ -278,7 +287,8 @@ impl Command {
         Some(&self.extras()?.extensions)
     }
 
-    /// What the application attached, to be changed. Allocates when nothing was attached yet.
+    /// What the application attached, to be changed. Allocates when nothing was attached yet, and when the command has clones:
+    /// what they share is copied first, though not large arguments.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extras_mut().extensions
     }
@@ -320,17 +330,6 @@ impl Command {
 
     fn extras_mut(&mut self) -> &mut Extras {
         self.contents_mut().extras_mut()
-    }
-}
-
-impl From<Contents> for Command {
-    #[inline]
-    fn from(contents: Contents) -> Self {
-        Self {
-            contents: triomphe::Arc::new(contents),
-            is_asking: false,
-            deadline: None,
-        }
     }
 }
 

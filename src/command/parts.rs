@@ -13,7 +13,7 @@ impl Command {
         if let Some(name) = self.segments_of_arguments().next() {
             part.push_segment(name);
         }
-        part.into()
+        Self::of(part)
     }
 
     /// The arguments, the name first, of which the large ones can be [added](Command::push_segment) without a copy.
@@ -49,14 +49,8 @@ impl Command {
 impl Contents {
     fn push_segment(&mut self, argument: Segment<'_>) {
         match argument {
-            Segment::Copy(bytes) => {
-                self.before_argument(bytes, false);
-                self.args.push(bytes);
-            }
-            Segment::Share(bytes) => {
-                self.before_argument(bytes, false);
-                self.args.push_bytes(bytes.clone());
-            }
+            Segment::Copy(bytes) => self.push(bytes, false),
+            Segment::Share(bytes) => self.push_bytes(bytes.clone(), false),
         }
     }
 }

@@ -68,9 +68,7 @@ pub struct ArgWriter<'a> {
 impl ArgWriter<'_> {
     /// Writes one argument.
     pub fn put(&mut self, argument: impl AsRef<[u8]>) {
-        let argument = argument.as_ref();
-        self.contents.before_argument(argument, self.are_keys);
-        self.contents.args.push(argument);
+        self.contents.push(argument.as_ref(), self.are_keys);
     }
 
     fn put_float(&mut self, text: &str, is_nan: bool) {
@@ -82,9 +80,7 @@ impl ArgWriter<'_> {
 
     /// Writes one argument, which is not copied if it is large.
     pub fn put_bytes(&mut self, argument: impl Into<Bytes>) {
-        let argument = argument.into();
-        self.contents.before_argument(&argument, self.are_keys);
-        self.contents.args.push_bytes(argument);
+        self.contents.push_bytes(argument.into(), self.are_keys);
     }
 }
 

@@ -51,6 +51,16 @@ impl ResponseFuture {
     pub(super) fn empty() -> Self {
         Self(State::Empty)
     }
+
+    /// The result of a command that was not queued.
+    #[inline(never)]
+    fn unqueued(&mut self) -> Result<Value, Error> {
+        match &mut self.0 {
+            State::Refused(error) => Err(error.take().expect("polled after it was ready")),
+            State::Empty => Ok(Value::Array(Vec::new())),
+            State::Waiting { .. } => unreachable!("it was queued"),
+        }
+    }
 }
 
 impl Future for ResponseFuture {
@@ -79,18 +89,6 @@ impl Future for ResponseFuture {
         // The driver sees to it.
         wakeup::arrange(deadline, cx);
         Poll::Pending
-    }
-}
-
-impl ResponseFuture {
-    /// The result of a command that was not queued.
-    #[cold]
-    fn unqueued(&mut self) -> Result<Value, Error> {
-        match &mut self.0 {
-            State::Refused(error) => Err(error.take().expect("polled after it was ready")),
-            State::Empty => Ok(Value::Array(Vec::new())),
-            State::Waiting { .. } => unreachable!("it was queued"),
-        }
     }
 }
 

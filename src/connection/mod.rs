@@ -133,7 +133,7 @@ use self::driver::Driver;
 pub(crate) use self::driver::FailedWrites;
 use self::future::ResponseFuture;
 use self::handshake::Established;
-use self::outgoing::Small;
+use self::outgoing::SmallCommand;
 use self::queue::{Queue, State};
 pub(crate) use self::refused::{changes_state, check_part};
 pub(crate) use self::renewal::Renewal;
@@ -247,7 +247,7 @@ impl Service<Command> for Connection {
 
     #[inline]
     fn call(&mut self, command: Command) -> ResponseFuture {
-        let Some(small) = Small::of(&command) else {
+        let Some(small) = SmallCommand::of(&command) else {
             return self.call_by_rules(command);
         };
         let queue = &self.handle.queue;
@@ -256,7 +256,7 @@ impl Service<Command> for Connection {
 }
 
 impl Connection {
-    /// Not in line: small commands, which most are, are not to pay for what the others take.
+    /// Queues any command.
     #[inline(never)]
     fn call_by_rules(&self, command: Command) -> ResponseFuture {
         if let Some(refused) = refused::check(&command) {

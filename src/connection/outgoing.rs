@@ -45,12 +45,12 @@ pub(super) enum Content {
 }
 
 /// A command about which there is nothing to know but what is written.
-pub(super) struct Small<'a> {
+pub(super) struct SmallCommand<'a> {
     header: ShortHeader,
     args: &'a [u8],
 }
 
-impl<'a> Small<'a> {
+impl<'a> SmallCommand<'a> {
     /// The command, if it is small and plain, as nearly all are.
     #[inline]
     pub(super) fn of(command: &'a Command) -> Option<Self> {
@@ -83,7 +83,7 @@ impl Outgoing {
 
     /// Adds a command that its caller encodes.
     #[inline]
-    pub(super) fn push_small(&mut self, small: Small<'_>, promise: Promise) {
+    pub(super) fn push_small(&mut self, small: SmallCommand<'_>, promise: Promise) {
         self.encoded.extend_from_slice(&small.header);
         self.encoded.extend_from_slice(small.args);
         self.slots.push_back(Slot {
@@ -156,7 +156,7 @@ mod tests {
 
     fn push(outgoing: &mut Outgoing, command: Command) {
         let promise = reply::pair(None).0;
-        match Small::of(&command) {
+        match SmallCommand::of(&command) {
             Some(small) => outgoing.push_small(small, promise),
             None => {
                 let bytes = command.encoded_len();

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::config::Config;
-use super::outgoing::{Outgoing, Small};
+use super::outgoing::{Outgoing, SmallCommand};
 use super::reply::{self, Promise, Reply};
 use crate::addr::NodeAddr;
 use crate::command::Command;
@@ -144,7 +144,7 @@ impl Queue {
         let bytes = command.encoded_len();
         let commands = weight(&command);
         let deadline = command.deadline();
-        // Not under the lock.
+        // Allocated before the lock is taken.
         let command = Box::new(command);
         self.add(commands, bytes, deadline, |pending, promise| {
             pending.push(command, promise, bytes);
@@ -159,7 +159,7 @@ impl Queue {
     #[inline]
     pub(super) fn push_small(
         &self,
-        small: Small<'_>,
+        small: SmallCommand<'_>,
         deadline: Option<Instant>,
     ) -> Result<Reply, Error> {
         self.add(1, small.bytes(), deadline, |pending, promise| {

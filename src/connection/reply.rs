@@ -4,9 +4,11 @@
 //! one side win: a caller that leaves before that is told that nothing was sent, and nothing will be.
 //!
 //! ```text
-//!   Waiting ──take──▶ Waiting, taken, or Gathering ──fulfil──▶ Done
-//!      │                          │
-//!      └──────drop of the Reply───┴─────▶ Abandoned
+//!   phase   Queued ──take──▶ Taken
+//!             └──drop of the Reply──┴──▶ Withdrawn
+//!
+//!   state   Waiting ──take of a pipeline──▶ Gathering ──fulfil──▶ Done      fulfil is all that a single command needs
+//!             └────────drop of the Reply────────┴──▶ Abandoned
 //! ```
 //!
 //! The replies of a pipeline are gathered here until the last has come, under the same lock: whichever side ends
@@ -37,17 +39,17 @@ pub(super) struct Reply(Option<triomphe::Arc<Shared>>);
 #[derive(Debug)]
 struct Shared {
     deadline: Option<Instant>,
-    /// Apart from the state, so that to take a command for writing is one atomic operation. `Abandoned` is set under the lock
+    /// Apart from the state, so that to take a command for writing is one atomic operation. `WITHDRAWN` is set under the lock
     /// of the state.
     phase: AtomicU8,
     state: Mutex<State>,
 }
 
-/// Whether the command was not yet taken for writing.
+/// Not taken for writing yet.
 const QUEUED: u8 = 0;
-/// Or it was, and may be applied from then on.
+/// Taken for writing: it may be applied from then on.
 const TAKEN: u8 = 1;
-/// Or its caller had gone before.
+/// Its caller has gone, before it was taken or after.
 const WITHDRAWN: u8 = 2;
 
 #[derive(Debug)]
@@ -88,27 +90,18 @@ pub(super) fn pair(deadline: Option<Instant>) -> (Promise, Reply) {
     )
 }
 
-impl Shared {
-    /// Takes the command for writing, unless it was withdrawn.
-    #[inline]
-    fn take(&self) -> bool {
-        let taken = self
-            .phase
-            .compare_exchange(QUEUED, TAKEN, Ordering::AcqRel, Ordering::Acquire);
-        matches!(taken, Ok(_) | Err(TAKEN))
-    }
-}
-
 impl Promise {
     #[inline]
     fn shared(&self) -> &Shared {
         self.0.as_ref().expect("there until it is kept")
     }
 
-    /// Takes the command for writing; false if its caller has gone, so that it must not be written.
+    /// Takes the command for writing, once; false if its caller has gone, so that it must not be written.
     #[inline]
     pub(super) fn take(&self) -> bool {
-        self.shared().take()
+        let phase = &self.shared().phase;
+        let taken = phase.compare_exchange(QUEUED, TAKEN, Ordering::AcqRel, Ordering::Acquire);
+        taken.is_ok()
     }
 
     /// As [`take`](Promise::take), for a pipeline.
@@ -117,7 +110,7 @@ impl Promise {
         let State::Waiting(waker) = &mut *state else {
             return false;
         };
-        if !self.shared().take() {
+        if !self.take() {
             return false;
         }
         *state = State::Gathering(Box::new(Gathering {

@@ -59,12 +59,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Passed { inner } => inner.poll(cx).map_err(Into::into),
-            StateProj::Failed { error } => Poll::Ready(Err(take(error).into())),
+            StateProj::Failed { error } => Poll::Ready(Err(refusal(error).into())),
         }
     }
 }
 
 #[cold]
-fn take(error: &mut Option<Error>) -> Error {
+fn refusal(error: &mut Option<Error>) -> Error {
     error.take().expect("polled after it was ready")
 }

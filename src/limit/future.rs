@@ -91,63 +91,52 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        if let StateProj::Running { future, place } = state.as_mut().project() {
-            let result = ready!(future.poll(cx));
-            drop(place.take());
-            return Poll::Ready(result.map_err(Into::into));
+        loop {
+            if let StateProj::Running { future, place } = state.as_mut().project() {
+                let result = ready!(future.poll(cx));
+                drop(place.take());
+                return Poll::Ready(result.map_err(Into::into));
+            }
+            ready!(state.as_mut().poll_called(cx))?;
         }
-        state.poll_outside(cx)
     }
 }
 
 impl<S> State<S, S::Future>
 where
     S: Service<Command>,
-    S::Error: Into<BoxError>,
 {
-    /// Not in line: whoever found a place is not to pay for those who wait.
+    /// Waits for a place and calls the service.
     #[inline(never)]
-    fn poll_outside(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<S::Response, BoxError>> {
-        loop {
-            let next = match self.as_mut().project() {
-                StateProj::Waiting {
-                    turn,
-                    service,
-                    command,
-                    was_polled,
-                } => {
-                    let Poll::Ready(place) = turn.poll_place(cx) else {
-                        let is_first = !std::mem::replace(was_polled, true);
-                        let command = command.as_ref().expect("taken only with a place");
-                        if !is_first && is_overdue(command) {
-                            let error = overdue(command);
-                            self.set(State::Done);
-                            return Poll::Ready(Err(error.into()));
-                        }
-                        return Poll::Pending;
-                    };
+    fn poll_called(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let error = match self.as_mut().project() {
+            StateProj::Waiting {
+                turn,
+                service,
+                command,
+                was_polled,
+            } => {
+                if let Poll::Ready(place) = turn.poll_place(cx) {
                     let command = command.take().expect("taken only with a place");
-                    State::Running {
-                        future: service.call(command),
-                        place: Some(place),
-                    }
+                    let future = service.call(command);
+                    let place = Some(place);
+                    self.set(State::Running { future, place });
+                    return Poll::Ready(Ok(()));
                 }
-                StateProj::Running { future, place } => {
-                    let result = ready!(future.poll(cx));
-                    drop(place.take());
-                    return Poll::Ready(result.map_err(Into::into));
+                let is_first = !std::mem::replace(was_polled, true);
+                let command = command.as_ref().expect("taken only with a place");
+                if is_first || !is_overdue(command) {
+                    return Poll::Pending;
                 }
-                StateProj::Refused { error } => {
-                    let error = error.take().expect("polled after completion");
-                    return Poll::Ready(Err(error.into()));
-                }
-                StateProj::Done => panic!("polled after completion"),
-            };
-            self.set(next);
-        }
+                let error = overdue(command);
+                self.set(State::Done);
+                error
+            }
+            StateProj::Running { .. } => return Poll::Ready(Ok(())),
+            StateProj::Refused { error } => error.take().expect("polled after completion"),
+            StateProj::Done => panic!("polled after completion"),
+        };
+        Poll::Ready(Err(error))
     }
 }
 

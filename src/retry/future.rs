@@ -41,9 +41,6 @@ pin_project! {
     }
 }
 
-/// What a request, or one of its attempts, came to.
-type Outcome<S> = Result<Value, <S as Service<Command>>::Error>;
-
 pin_project! {
     #[project = StateProj]
     enum State<S, F, E> {
@@ -75,33 +72,39 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.as_mut().project();
-        if this.policy.is_none()
-            && let StateProj::Called { reply } = this.state.project()
-        {
-            let result = ready!(reply.poll(cx));
-            let Some(command) = this.command else {
-                return Poll::Ready(result);
+        loop {
+            let this = self.as_mut().project();
+            let ended = match this.state.project() {
+                StateProj::Called { reply } => {
+                    let result = ready!(reply.poll(cx));
+                    let Some(command) = this.command else {
+                        return Poll::Ready(result);
+                    };
+                    if this.policy.is_none() && is_plain_success(command, &result) {
+                        this.shared.policy.deposit();
+                        return Poll::Ready(result);
+                    }
+                    self.as_mut().judge(result)
+                }
+                _ => ready!(self.as_mut().poll_called(cx)),
             };
-            if is_plain_success(command, &result) {
-                this.shared.policy.deposit();
-                return Poll::Ready(result);
-            }
-            if let Some(result) = self.as_mut().judge(result) {
+            if let Some(result) = ended {
                 return Poll::Ready(result);
             }
         }
-        self.poll_again(cx)
     }
 }
+
+/// What an attempt came to, if that is the outcome; otherwise there will be another.
+type Judged<S> = Option<Result<Value, <S as Service<Command>>::Error>>;
 
 impl<S> ResponseFuture<S>
 where
     S: Service<Command, Response = Value, Error: Failure> + Clone,
 {
-    /// Has the policy judge what an attempt came to: that is the outcome, or there is a pause now and then another attempt.
+    /// Has the policy judge an attempt.
     #[inline(never)]
-    fn judge(self: Pin<&mut Self>, mut result: Outcome<S>) -> Option<Outcome<S>> {
+    fn judge(self: Pin<&mut Self>, mut result: Result<Value, S::Error>) -> Judged<S> {
         let mut this = self.project();
         let Some(command) = this.command else {
             return Some(result);
@@ -117,48 +120,39 @@ where
         None
     }
 
-    /// What comes after the first attempt. Not in line: most requests have no other.
+    /// Takes the next step towards another attempt, unless there is to be none.
     #[inline(never)]
-    fn poll_again(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<S>> {
-        loop {
-            let mut this = self.as_mut().project();
-            let next = match this.state.as_mut().project() {
-                StateProj::Called { reply } => {
-                    let result = ready!(reply.poll(cx));
-                    match self.as_mut().judge(result) {
-                        Some(result) => return Poll::Ready(result),
-                        None => continue,
-                    }
+    fn poll_called(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Judged<S>> {
+        let mut this = self.project();
+        let next = match this.state.as_mut().project() {
+            StateProj::Called { .. } => return Poll::Ready(None),
+            StateProj::Waiting { pause, outcome } => {
+                ready!(Pin::new(&mut *pause).poll(cx));
+                if pause.is_refused()
+                    && let (Some(command), Some(policy)) = (&*this.command, this.policy.as_mut())
+                    && let Some(mut outcome) = outcome.take()
+                {
+                    policy.give_up(command, &mut outcome);
+                    return Poll::Ready(Some(*outcome));
                 }
-                StateProj::Waiting { pause, outcome } => {
-                    ready!(Pin::new(&mut *pause).poll(cx));
-                    if pause.is_refused()
-                        && let (Some(command), Some(policy)) =
-                            (&*this.command, this.policy.as_mut())
-                        && let Some(mut outcome) = outcome.take()
-                    {
-                        policy.give_up(command, &mut outcome);
-                        return Poll::Ready(*outcome);
+                let service = this.shared.service.lock().clone();
+                State::Readying { service }
+            }
+            StateProj::Readying { service } => {
+                if let Err(error) = ready!(service.poll_ready(cx)) {
+                    let mut result = Err(error);
+                    if let (Some(command), Some(policy)) = (&*this.command, this.policy) {
+                        policy.conclude(command, &mut result);
                     }
-                    let service = this.shared.service.lock().clone();
-                    State::Readying { service }
+                    return Poll::Ready(Some(result));
                 }
-                StateProj::Readying { service } => {
-                    if let Err(error) = ready!(service.poll_ready(cx)) {
-                        let mut result = Err(error);
-                        if let (Some(command), Some(policy)) = (&*this.command, this.policy) {
-                            policy.conclude(command, &mut result);
-                        }
-                        return Poll::Ready(result);
-                    }
-                    let command = this.command.clone().expect("kept for retries");
-                    State::Called {
-                        reply: service.call(command),
-                    }
-                }
-            };
-            this.state.set(next);
-        }
+                let command = this.command.clone().expect("kept for retries");
+                let reply = service.call(command);
+                State::Called { reply }
+            }
+        };
+        this.state.set(next);
+        Poll::Ready(None)
     }
 }
 

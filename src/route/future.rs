@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::batch::BatchRun;
-use super::exchange::{Exchange, Exchanged, Sender};
+use super::exchange::{Ended, Exchange, Sender};
 use super::kept::Begun;
 use super::make::MakeNode;
 use super::replies::{
@@ -116,23 +116,17 @@ impl<C: MakeNode> ResponseFuture<C> {
     /// The response to a command, sent by a make-service that its owner goes on to use.
     #[inline]
     pub(super) fn new(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
+        // One that has a plain slot need not be checked.
         if let Some(slot) = command.plain_slot()
             && let Some((addr, begun)) = handle.begin(slot, &command)
         {
-            return Self {
-                handle: Arc::clone(handle),
-                exchange: Exchange::on_kept(addr, command, begun),
-                state: State::Exchanging,
-                slot: Some(slot),
-                redirects: 0,
-                was_polled: false,
-            };
+            let exchange = Exchange::on_kept(addr, command, begun);
+            return Self::in_state(handle, exchange, State::Exchanging, Some(slot));
         }
         Self::by_rules(handle, nodes, command)
     }
 
-    /// As [`new`](Self::new), of any command, to a node that need not be known. Not in line: what nearly all commands do is
-    /// not to pay for it.
+    /// As [`new`](Self::new), of any command, to a node that need not be known.
     #[inline(never)]
     fn by_rules(handle: &Arc<Handle<C>>, nodes: &mut C, command: Command) -> Self {
         let mut slot = None;
@@ -147,6 +141,16 @@ impl<C: MakeNode> ResponseFuture<C> {
                 (Exchange::new(command), state)
             }
         };
+        Self::in_state(handle, exchange, state, slot)
+    }
+
+    #[inline]
+    fn in_state(
+        handle: &Arc<Handle<C>>,
+        exchange: Exchange<C>,
+        state: State<C>,
+        slot: Option<Slot>,
+    ) -> Self {
         Self {
             handle: Arc::clone(handle),
             exchange,
@@ -157,104 +161,107 @@ impl<C: MakeNode> ResponseFuture<C> {
         }
     }
 
-    /// Goes on, if the exchange was just polled with what that came to. Not in line: mostly there is a reply, and no more to
-    /// do.
+    /// What comes of an exchange: the outcome, unless the command goes on.
     #[inline(never)]
-    fn poll_on(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        exchanged: Option<Poll<Exchanged>>,
-    ) -> Poll<Result<Value, Error>> {
-        let result = match self.as_mut().poll_inner(cx, exchanged) {
-            Poll::Ready(result) => result,
-            Poll::Pending => {
-                // Whoever has the timer, the timeout layer or the connection, has us polled once more when it fires.
-                let was_polled = std::mem::replace(self.as_mut().project().was_polled, true);
-                let deadline = self.exchange.command().deadline();
-                if !was_polled || deadline.is_none_or(|deadline| deadline > Instant::now()) {
-                    return Poll::Pending;
+    fn judge(self: Pin<&mut Self>, ended: Ended) -> Option<Result<Value, Error>> {
+        let mut reply = match ended {
+            Ended::Replied(reply) => reply,
+            Ended::Failed(error) => return Some(Err(error)),
+            Ended::Moved => {
+                let this = self.project();
+                match this.handle.shared().current().locate(*this.slot) {
+                    Some(addr) => this.exchange.go_to(addr, false),
+                    None => *this.state = await_refresh(this.handle),
                 }
-                self.as_mut().timed_out(cx)
+                return None;
             }
         };
-        Poll::Ready(match result {
+        let Value::Error(error) = &mut reply else {
+            return Some(Ok(reply));
+        };
+        match self.redirect(error) {
+            Some(Ok(redirect)) => return self.follow(redirect).err().map(Err),
+            Some(Err(error)) => {
+                self.trigger();
+                return Some(Err(error));
+            }
+            None => {}
+        }
+        if is_sign_of_change(error) {
+            self.trigger();
+        }
+        if let Some(addr) = self.exchange.addr() {
+            error.set_origin(addr, self.slot);
+        }
+        Some(Ok(reply))
+    }
+
+    /// Polls what the command waits for where that is not an exchange. Ready with nothing if there is another step.
+    #[inline(never)]
+    fn poll_exchanging(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Value, Error>>> {
+        let this = self.as_mut().project();
+        let result = match this.state {
+            State::Exchanging => return Poll::Ready(None),
+            State::Failed { error } => Err(error.take().expect("polled after it was ready")),
+            State::Waiting { refresh } => {
+                let outcome = ready!(refresh.refreshed.as_mut().poll(cx));
+                match self.refreshed(outcome) {
+                    Ok(()) => return Poll::Ready(None),
+                    Err(error) => Err(error),
+                }
+            }
+            State::Batch { run } => ready!(run.poll(cx)),
+            State::Told => Ok(Value::Nil),
+        };
+        Poll::Ready(Some(result))
+    }
+
+    /// Goes on after a refresh that was waited for.
+    fn refreshed(self: Pin<&mut Self>, outcome: Result<(), Error>) -> Result<(), Error> {
+        let this = self.project();
+        let current = this.handle.shared().current();
+        if let Some(cell) = this.exchange.command().topology_cell() {
+            if this.exchange.command().wants_confirmed_topology() {
+                outcome.clone()?;
+            }
+            let Some(topology) = current.load_full() else {
+                return Err(unserved(outcome));
+            };
+            cell.get_or_init(|| topology);
+            *this.state = State::Told;
+            return Ok(());
+        }
+        let Some(addr) = current.locate(*this.slot) else {
+            return Err(unserved(outcome));
+        };
+        this.exchange.go_to(addr, false);
+        *this.state = State::Exchanging;
+        Ok(())
+    }
+
+    /// Looks whether the deadline has passed, with nothing to go on with.
+    #[inline(never)]
+    fn poll_deadline(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, Error>> {
+        let deadline = self.exchange.command().deadline();
+        if deadline.is_none_or(|deadline| deadline > Instant::now()) {
+            return Poll::Pending;
+        }
+        let result = self.as_mut().timed_out(cx);
+        Poll::Ready(self.conclude(result))
+    }
+
+    /// Says where an outcome comes from.
+    #[inline(never)]
+    fn conclude(&self, result: Result<Value, Error>) -> Result<Value, Error> {
+        match result {
             Ok(reply) => {
                 self.answered();
                 Ok(reply)
             }
             Err(error) => Err(self.failed(error)),
-        })
-    }
-
-    fn poll_inner(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut exchanged: Option<Poll<Exchanged>>,
-    ) -> Poll<Result<Value, Error>> {
-        loop {
-            let mut this = self.as_mut().project();
-            match this.state {
-                State::Failed { error } => {
-                    let error = error.take().expect("polled after it was ready");
-                    return Poll::Ready(Err(error));
-                }
-                State::Waiting { refresh } => {
-                    let outcome = ready!(refresh.refreshed.as_mut().poll(cx));
-                    if let Some(cell) = this.exchange.command().topology_cell() {
-                        if this.exchange.command().wants_confirmed_topology() {
-                            outcome.clone()?;
-                        }
-                        let Some(topology) = this.handle.shared().current().load_full() else {
-                            return Poll::Ready(Err(unserved(outcome)));
-                        };
-                        cell.get_or_init(|| topology);
-                        *this.state = State::Told;
-                        continue;
-                    }
-                    match this.handle.shared().current().locate(*this.slot) {
-                        Some(addr) => this.exchange.go_to(addr, false),
-                        None => return Poll::Ready(Err(unserved(outcome))),
-                    }
-                    *this.state = State::Exchanging;
-                }
-                State::Exchanging => {
-                    let exchanged = match exchanged.take() {
-                        Some(exchanged) => exchanged,
-                        None => {
-                            let sender = Single {
-                                handle: this.handle,
-                                slot: *this.slot,
-                            };
-                            this.exchange.as_mut().poll(cx, &sender)
-                        }
-                    };
-                    let Some(reply) = ready!(exchanged) else {
-                        match this.handle.shared().current().locate(*this.slot) {
-                            Some(addr) => this.exchange.go_to(addr, false),
-                            None => *this.state = await_refresh(this.handle),
-                        }
-                        continue;
-                    };
-                    let mut reply = reply?;
-                    let Value::Error(error) = &mut reply else {
-                        return Poll::Ready(Ok(reply));
-                    };
-                    if let Some(redirect) = self.redirect(error) {
-                        let redirect = redirect.inspect_err(|_| self.trigger())?;
-                        self.as_mut().follow(redirect)?;
-                        continue;
-                    }
-                    if is_sign_of_change(error) {
-                        self.trigger();
-                    }
-                    if let Some(addr) = self.exchange.addr() {
-                        error.set_origin(addr, self.slot);
-                    }
-                    return Poll::Ready(Ok(reply));
-                }
-                State::Batch { run } => return run.poll(cx),
-                State::Told => return Poll::Ready(Ok(Value::Nil)),
-            }
         }
     }
 
@@ -413,26 +420,36 @@ impl<C: MakeNode> Future for ResponseFuture<C> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut exchanged = None;
-        let this = self.as_mut().project();
-        if let State::Exchanging = this.state {
-            let sender = Single {
-                handle: this.handle,
-                slot: *this.slot,
+        loop {
+            let this = self.as_mut().project();
+            let polled = if let State::Exchanging = this.state {
+                let sender = Single {
+                    handle: this.handle,
+                    slot: *this.slot,
+                };
+                match this.exchange.poll(cx, &sender) {
+                    Poll::Ready(Ended::Replied(reply)) if !matches!(reply, Value::Error(_)) => {
+                        self.answered();
+                        return Poll::Ready(Ok(reply));
+                    }
+                    Poll::Ready(ended) => Poll::Ready(self.as_mut().judge(ended)),
+                    Poll::Pending => Poll::Pending,
+                }
+            } else {
+                self.as_mut().poll_exchanging(cx)
             };
-            match this.exchange.poll(cx, &sender) {
-                Poll::Ready(Some(Ok(reply))) if !matches!(reply, Value::Error(_)) => {
-                    self.answered();
-                    return Poll::Ready(Ok(reply));
+            match polled {
+                Poll::Ready(Some(result)) => return Poll::Ready(self.conclude(result)),
+                Poll::Ready(None) => {}
+                Poll::Pending => {
+                    // Whoever has the timer, the timeout layer or the connection, has us polled once more when it fires.
+                    return match std::mem::replace(self.as_mut().project().was_polled, true) {
+                        true => self.poll_deadline(cx),
+                        false => Poll::Pending,
+                    };
                 }
-                Poll::Pending if !*this.was_polled => {
-                    *this.was_polled = true;
-                    return Poll::Pending;
-                }
-                polled => exchanged = Some(polled),
             }
         }
-        self.poll_on(cx, exchanged)
     }
 }
 

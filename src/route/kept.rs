@@ -65,7 +65,7 @@ pub(super) enum Begun<N: Service<Command>> {
 // ===== impl Kept =====
 
 impl<N: Service<Command> + Send + 'static> Kept<N> {
-    /// Ends its task with this life, and counts as hits of the cache what it spares it.
+    /// Ends its task with this life, and counts each command that it sends as a hit of the cache, which is not asked.
     pub(super) fn new(lifecycle: Lifecycle, counters: Counters) -> Self {
         Self(Arc::new(Shared {
             stripes: Striped::default(),
@@ -97,7 +97,7 @@ impl<N: Service<Command> + Send + 'static> Kept<N> {
             topology, nodes, ..
         } = &mut *stripe;
         let (index, addr) = topology.as_ref()?.primary_index(slot)?;
-        let mut node = InUse::of(&mut nodes[index])?;
+        let mut node = InUse::get(&mut nodes[index])?;
         // Nobody has to be woken: who waits asks again in the first poll.
         match node.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => {

@@ -67,31 +67,17 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        if let StateProj::Passed { reply } = state.as_mut().project() {
-            return reply.poll(cx).map_err(Into::into);
+        match self.project().state.project() {
+            StateProj::Passed { reply } => reply.poll(cx).map_err(Into::into),
+            StateProj::Scattered { scattered } => scattered.as_mut().poll(cx).map_err(Into::into),
+            StateProj::Refused { error } => Poll::Ready(Err(refusal(error).into())),
         }
-        state.poll_other(cx)
     }
 }
 
-impl<S> State<S>
-where
-    S: Service<Command, Response = Value>,
-    S::Error: Into<BoxError>,
-{
-    /// Not in line: what is for one node, as nearly everything is, is not to pay for it.
-    #[inline(never)]
-    fn poll_other(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Value, BoxError>> {
-        match self.project() {
-            StateProj::Passed { reply } => reply.poll(cx).map_err(Into::into),
-            StateProj::Scattered { scattered } => scattered.as_mut().poll(cx).map_err(Into::into),
-            StateProj::Refused { error } => {
-                let error = error.take().expect("polled after it was ready");
-                Poll::Ready(Err(error.into()))
-            }
-        }
-    }
+#[cold]
+fn refusal(error: &mut Option<Error>) -> Error {
+    error.take().expect("polled after it was ready")
 }
 
 impl<S: Service<Command>> fmt::Debug for ResponseFuture<S> {

@@ -160,7 +160,7 @@ where
     S: Service<Command, Response = Value> + Clone,
     S::Error: Into<BoxError>,
 {
-    /// Not in line: plain commands, which nearly all are, are not to pay for it.
+    /// Calls for any command, in parts if it is for several nodes.
     #[inline(never)]
     fn call_by_rules(&mut self, command: Command) -> ResponseFuture<S> {
         let spreads = match Spread::of_request(&command) {

@@ -132,6 +132,7 @@ where
 {
     type Output = Result<Value, Error>;
 
+    #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {

@@ -118,11 +118,12 @@ where
                 let Some(limit) = this.limit else {
                     return Poll::Pending;
                 };
-                // The first time, somebody else sees to it: nearly always.
-                match arranged.is_some_and(|at| at <= limit.deadline) && this.alarm.leave() {
-                    true => Poll::Pending,
-                    false => self.poll_deadline(arranged, cx),
+                // Whether somebody below wakes the request in time.
+                let is_arranged = arranged.is_some_and(|at| at <= limit.deadline);
+                if is_arranged && this.alarm.leave() {
+                    return Poll::Pending;
                 }
+                self.poll_deadline(is_arranged, cx)
             }
         }
     }
@@ -133,19 +134,16 @@ where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
 {
-    /// Looks whether the deadline has passed, with the inner future pending. Not in line: a request that is answered
-    /// need not know.
+    /// Looks whether the deadline has passed, with the inner future pending.
     #[inline(never)]
     fn poll_deadline(
         mut self: Pin<&mut Self>,
-        arranged: Option<Instant>,
+        is_arranged: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, BoxError>> {
         let this = self.as_mut().project();
-        let Some(limit) = this.limit else {
-            return Poll::Pending;
-        };
-        if arranged.is_some_and(|at| at <= limit.deadline) {
+        let limit = this.limit.as_ref().expect("only a limit can pass");
+        if is_arranged {
             if Instant::now() < limit.deadline {
                 return Poll::Pending;
             }

@@ -12,7 +12,7 @@ use super::groups::Member;
 use crate::addr::NodeAddr;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
-use crate::route::exchange::{Exchange, Sender};
+use crate::route::exchange::{Ended, Exchange, Sender};
 use crate::route::make::MakeNode;
 use crate::route::shared::{Handle, Refreshed};
 use crate::route::waiting::Waiters;
@@ -138,18 +138,18 @@ impl<C: MakeNode> Future for Job<C> {
                 members,
             } => {
                 let sender = Unit { handle, members };
-                let result = ready!(exchange.as_mut().poll(cx, &sender));
+                let ended = ready!(exchange.as_mut().poll(cx, &sender));
                 let members = std::mem::take(members);
                 let was_connecting = exchange.is_connecting();
-                match result {
-                    Some(result) => {
-                        Done::Exchanged(exchanged(&exchange, members, result, was_connecting))
+                let result = match ended {
+                    Ended::Replied(reply) => Ok(reply),
+                    Ended::Failed(error) => Err(error),
+                    Ended::Moved => {
+                        let addr = addr_of(&exchange);
+                        return Poll::Ready(Done::Moved { addr, members });
                     }
-                    None => Done::Moved {
-                        addr: addr_of(&exchange),
-                        members,
-                    },
-                }
+                };
+                Done::Exchanged(exchanged(&exchange, members, result, was_connecting))
             }
             JobProj::Refresh {
                 refreshed, parts, ..

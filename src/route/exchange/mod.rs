@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
-use tower::Service;
+use tower::{BoxError, Service};
 
 use self::unsent::{Step, Unsent};
 use super::kept::Begun;
@@ -76,8 +76,13 @@ pin_project! {
     }
 }
 
-/// The reply; or `None` if the command, which was not sent, belongs to another node by now.
-pub(super) type Exchanged = Option<Result<Value, Error>>;
+/// How an exchange ended.
+pub(super) enum Ended {
+    Replied(Value),
+    Failed(Error),
+    /// The command, which was not sent, belongs to another node by now.
+    Moved,
+}
 
 impl<C: MakeNode> State<C> {
     fn unsent(unsent: Unsent<C>) -> Self {
@@ -130,6 +135,7 @@ impl<C: MakeNode> Exchange<C> {
     pub(super) fn on_kept(addr: NodeAddr, command: Command, begun: Begun<C::Node>) -> Self {
         let state = match begun {
             Begun::Sent(reply) => State::Calling { reply },
+            // Boxed anew with the rest: rare.
             Begun::NotReady(node) => State::unsent(Unsent::Readying {
                 node: Some(*node),
                 waiting: None,
@@ -199,98 +205,91 @@ impl<C: MakeNode> Exchange<C> {
         matches!(self.state, State::Calling { .. })
     }
 
-    /// Polled again after it was ready, it must have been given a node to [go to](Exchange::go_to) in between.
+    /// How it ended. Polled again after that, it must have been given a node to [go to](Exchange::go_to) in between.
     #[inline]
     pub(super) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         sender: &impl Sender<C>,
-    ) -> Poll<Exchanged> {
-        if let StateProj::Calling { reply } = self.as_mut().project().state.project() {
-            match ready!(reply.poll(cx)) {
-                Ok(reply) => return Poll::Ready(Some(Ok(reply))),
-                Err(error) => {
-                    if let Some(exchanged) = self.as_mut().called(Error::from(error.into()), sender)
-                    {
-                        return Poll::Ready(exchanged);
-                    }
-                }
+    ) -> Poll<Ended> {
+        loop {
+            let ended = match self.as_mut().project().state.project() {
+                StateProj::Calling { reply } => match ready!(reply.poll(cx)) {
+                    Ok(reply) => return Poll::Ready(Ended::Replied(reply)),
+                    Err(error) => self.as_mut().call_failed(error.into(), sender),
+                },
+                _ => ready!(self.as_mut().poll_called(cx, sender)),
+            };
+            if let Some(ended) = ended {
+                return Poll::Ready(ended);
             }
         }
-        self.poll_steps(cx, sender)
     }
 
-    /// Not in line: with a service that was kept, there is but one step.
+    /// Takes the next step towards the call, unless the exchange ends before it.
     #[inline(never)]
-    fn poll_steps(
+    fn poll_called(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         sender: &impl Sender<C>,
-    ) -> Poll<Exchanged> {
-        loop {
-            let mut this = self.as_mut().project();
-            let failed = match this.state.as_mut().project() {
-                StateProj::Idle => {
-                    let nodes = sender.nodes();
-                    let starting = Unsent::Starting { nodes };
-                    this.state.set(State::unsent(starting));
-                    continue;
-                }
-                StateProj::Unsent { unsent } => {
-                    match ready!(unsent.as_mut().poll(cx, sender, this.command, this.addr)) {
-                        Step::Sent(reply) => {
-                            this.state.set(State::Calling { reply });
-                            continue;
-                        }
-                        Step::Moved => {
-                            this.state.set(State::Idle);
-                            return Poll::Ready(None);
-                        }
-                        Step::Failed { error, is_finished } => {
-                            self.as_mut().failed(error, is_finished, sender)
-                        }
+    ) -> Poll<Option<Ended>> {
+        let mut this = self.as_mut().project();
+        let next = match this.state.as_mut().project() {
+            StateProj::Idle => State::unsent(Unsent::Starting {
+                nodes: sender.nodes(),
+            }),
+            StateProj::Unsent { unsent } => {
+                match ready!(unsent.as_mut().poll(cx, sender, this.command, this.addr)) {
+                    Step::Sent(reply) => State::Calling { reply },
+                    Step::Moved => {
+                        this.state.set(State::Idle);
+                        return Poll::Ready(Some(Ended::Moved));
+                    }
+                    Step::Failed { error, is_finished } => {
+                        return Poll::Ready(self.not_sent(error, is_finished, sender));
                     }
                 }
-                StateProj::Calling { reply } => match ready!(reply.poll(cx)) {
-                    Ok(reply) => return Poll::Ready(Some(Ok(reply))),
-                    Err(error) => self.as_mut().called(Error::from(error.into()), sender),
-                },
-            };
-            if let Some(exchanged) = failed {
-                return Poll::Ready(exchanged);
             }
-        }
+            StateProj::Calling { .. } => return Poll::Ready(None),
+        };
+        this.state.set(next);
+        Poll::Ready(None)
     }
 
-    /// What comes of a call that failed; nothing if it begins anew.
+    /// How the exchange ends since its call failed, unless it begins anew.
     #[cold]
-    fn called(self: Pin<&mut Self>, error: Error, sender: &impl Sender<C>) -> Option<Exchanged> {
+    fn call_failed(
+        self: Pin<&mut Self>,
+        error: BoxError,
+        sender: &impl Sender<C>,
+    ) -> Option<Ended> {
+        let error = Error::from(error);
         let is_closed = error.kind() == ErrorKind::Connection;
         let is_unsent = (is_closed || error.kind() == ErrorKind::Unavailable)
             && error.delivery() == Delivery::NotSent
             && (self.command.batch()).is_none_or(|batch| batch.forget_unsent());
         match is_unsent {
-            true => self.failed(error, is_closed, sender),
-            false => Some(Some(Err(error))),
+            true => self.not_sent(error, is_closed, sender),
+            false => Some(Ended::Failed(error)),
         }
     }
 
-    /// What comes of a command that could not be sent, by a service that may be finished; nothing if it begins anew.
+    /// How the exchange ends since its command could not be sent, by a service that may be finished, unless it begins anew.
     #[cold]
-    fn failed(
+    fn not_sent(
         self: Pin<&mut Self>,
         error: Error,
         is_finished: bool,
         sender: &impl Sender<C>,
-    ) -> Option<Exchanged> {
+    ) -> Option<Ended> {
         let mut this = self.project();
         let has_moved = has_moved(sender, this.command, this.addr);
         if !has_moved && (!is_finished || *this.remakes == MAX_REMAKES) {
-            return Some(Some(Err(error)));
+            return Some(Ended::Failed(error));
         }
         this.state.set(State::Idle);
         if has_moved {
-            return Some(None);
+            return Some(Ended::Moved);
         }
         *this.remakes += 1;
         None

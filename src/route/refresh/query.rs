@@ -11,7 +11,7 @@ use crate::addr::NodeAddr;
 use crate::command::{Command, cmd};
 use crate::error::{Error, ErrorKind};
 use crate::route::config::{Config, Discovery};
-use crate::route::exchange::{Exchange, Sender};
+use crate::route::exchange::{Ended, Exchange, Sender};
 use crate::route::make::MakeNode;
 use crate::route::waiting::Waiters;
 use crate::topology::{Standing, Topology};
@@ -61,16 +61,20 @@ async fn ask<C: MakeNode>(
     poll_fn(move |cx| {
         // Sent first, so that it is answered by the time the view is, and tells of no later state.
         if standing.is_none()
-            && let Poll::Ready(reply) = info.as_mut().poll(cx, &sender)
+            && let Poll::Ready(ended) = info.as_mut().poll(cx, &sender)
         {
-            let read = |reply: Result<_, _>| Standing::read(&reply.unwrap_or(Value::Nil));
-            standing = Some(reply.map(read).unwrap_or_default());
+            standing = Some(match ended {
+                Ended::Replied(reply) => Standing::read(&reply),
+                Ended::Failed(_) | Ended::Moved => Standing::default(),
+            });
             // Gives back its place, which may be the only one there is.
             info.as_mut().cancel();
         }
-        let reply = std::task::ready!(view.as_mut().poll(cx, &sender));
-        let reply = reply.expect("a question stays with its node");
-        Poll::Ready(reply.map(|reply| (reply, standing.unwrap_or_default())))
+        Poll::Ready(match std::task::ready!(view.as_mut().poll(cx, &sender)) {
+            Ended::Replied(reply) => Ok((reply, standing.unwrap_or_default())),
+            Ended::Failed(error) => Err(error),
+            Ended::Moved => unreachable!("a question stays with its node"),
+        })
     })
     .await
 }
