@@ -338,6 +338,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pipeline_that_was_taken_is_not_said_to_be_unsent() {
+        let pipeline = crate::command::Command::pipeline([crate::cmd("GET").arg("k")]);
+        let batch = pipeline.batch().expect("a batch");
+        let (promise, reply) = pair(None);
+        assert!(promise.take_to_gather(batch));
+        // As when the driver panics.
+        drop(promise);
+        let error = tokio_test::assert_ready_err!(tokio_test::task::spawn(reply).poll());
+        assert_eq!(error.delivery(), Delivery::Unknown);
+    }
+
+    #[test]
     fn an_abandoned_command_is_not_taken_for_writing() {
         let (promise, mut reply) = pair(None);
         assert_eq!(reply.abandon().0, Delivery::NotSent);

@@ -437,3 +437,20 @@ async fn when_its_life_ends_it_refuses_readiness_and_calls_and_finishes_what_it_
     assert!(ended.is_woken());
     assert_ready_ok!(ended.poll());
 }
+
+#[tokio::test]
+async fn a_call_that_waited_and_is_answered_at_once_gives_its_place_back() {
+    let at_once = service_fn(|_: Command| std::future::ready(Ok::<_, BoxError>(Value::Nil)));
+    let mut service = InFlightLimitLayer::new(1).layer(at_once);
+    let mut other = service.clone();
+    let mut ready = task::spawn(());
+    assert_ready_ok!(ready.enter(|cx, _| service.poll_ready(cx)));
+    assert_ready_ok!(ready.enter(|cx, _| other.poll_ready(cx)));
+    let mut first = task::spawn(service.call(get()));
+    let mut second = task::spawn(other.call(get()));
+    assert_pending!(second.poll());
+    assert_ready_ok!(first.poll());
+    assert_ready_ok!(second.poll());
+    // Though neither future is dropped yet.
+    assert_ready_ok!(ready.enter(|cx, _| service.poll_ready(cx)));
+}

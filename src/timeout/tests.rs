@@ -321,3 +321,28 @@ async fn the_alarm_of_an_inner_timeout_that_is_dropped_is_nothing_to_rely_on() {
         assert_eq!(arranged, None);
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_comes_when_asked_once_more_is_counted_once() {
+    // Tells of its deadline only the second time it is polled past it.
+    let slow = service_fn(|command: Command| {
+        let deadline = command.deadline().expect("a deadline");
+        let mut is_late = false;
+        std::future::poll_fn(move |_| {
+            if Instant::now() < deadline || !std::mem::replace(&mut is_late, true) {
+                return std::task::Poll::Pending;
+            }
+            let error = Error::not_sent(ErrorKind::Timeout, "waiting for a connection");
+            std::task::Poll::Ready(Err::<Value, _>(error))
+        })
+    });
+    let counters = Counters::new();
+    let layer = TimeoutLayer::new(TIMEOUT).counters(counters.clone());
+    let mut service = layer.layer(slow);
+    let mut response = task::spawn(service.call(get()));
+    assert_pending!(response.poll());
+    sleep(TIMEOUT + Duration::from_millis(10)).await;
+    let error = Error::from(assert_ready_err!(response.poll()));
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    assert_eq!(counters.snapshot().timeouts, 1);
+}

@@ -79,13 +79,20 @@ impl Workload {
             tasks: 8,
             ..base.clone()
         });
-        let round_trips =
-            [(1, 64), (1, 512), (1, 4096), (10, 64), (10, 4096)].map(|(delay, tasks)| Self {
-                group: Group::RoundTrips,
-                tasks,
-                delay,
-                ..base.clone()
-            });
+        let round_trips = [
+            (1, 64),
+            (1, 512),
+            (1, 4096),
+            (10, 64),
+            (10, 1024),
+            (10, 4096),
+        ]
+        .map(|(delay, tasks)| Self {
+            group: Group::RoundTrips,
+            tasks,
+            delay,
+            ..base.clone()
+        });
         [
             two_workers.as_slice(),
             &one_worker,

@@ -12,13 +12,14 @@ use tokio_test::{assert_pending, assert_ready, task};
 use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::script::{Act, Cluster, Script, error, ok, seeded, slots, to};
+use super::script::{Act, Cluster, Script, addr, error, ok, seeded, slots, to};
 use crate::addr::NodeAddr;
-use crate::command::Command;
+use crate::command::{Command, Slot, cmd};
 use crate::error::Error;
 use crate::lifecycle::Lifecycle;
 use crate::route::Route;
 use crate::route::kept::TERM;
+use crate::value::Value;
 
 /// Port 1 serves the lower half, port 2 the upper one.
 const HALVES: [(u16, u16, u16); 2] = [(0, 7999, 1), (8000, 16_383, 2)];
@@ -58,6 +59,23 @@ async fn the_service_of_a_node_is_asked_for_once_for_many_requests() {
     assert_eq!((script.made(1), script.made(2)), made);
     assert_eq!((script.calls(1), script.calls(2)), (4, 3));
     assert_eq!(cluster.metrics().cache_hits, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_reply_to_a_plain_command_names_its_node_and_slot() {
+    let (script, cluster) = used().await;
+    let made = script.made(1);
+    let mut keys = (0..).map(|number| format!("key:{number}"));
+    let low = keys.find(|key| Slot::of(key).number() < 8000);
+    let key = low.expect("half of them are");
+    script.reply(1, error("WRONGTYPE not a string"));
+    let reply = cluster.send(cmd("GET").arg(&key)).await.expect("a reply");
+    let Value::Error(error) = reply else {
+        panic!("{reply:?}");
+    };
+    let origin = (error.node(), error.slot());
+    assert_eq!(origin, (Some(&addr(1)), Some(Slot::of(&key))));
+    assert_eq!(script.made(1), made, "its service was kept");
 }
 
 #[tokio::test(start_paused = true)]
