@@ -5,10 +5,10 @@
 //!
 //! ```text
 //!   phase   Queued ──take──▶ Taken
-//!             └──drop of the Reply──┴──▶ Withdrawn
+//!   state   Waiting ─────────────────────────────fulfil──▶ Done
+//!              └──take of a pipeline──▶ Gathering ──fulfil──▶ Done
 //!
-//!   state   Waiting ──take of a pipeline──▶ Gathering ──fulfil──▶ Done      fulfil is all that a single command needs
-//!             └────────drop of the Reply────────┴──▶ Abandoned
+//!   drop of the Reply   any phase ──▶ Withdrawn; a state before Done ──▶ Abandoned
 //! ```
 //!
 //! The replies of a pipeline are gathered here until the last has come, under the same lock: whichever side ends
