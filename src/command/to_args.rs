@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::contents::Contents;
 
-/// A value that can be written as one or more arguments of a [`Command`].
+/// A value that can be written as one or more arguments of a [`Command`](super::Command).
 ///
 /// Implemented for strings, byte strings, integers, floats and `bool` (as `1` and `0`), which are one argument
 /// each; for slices, arrays, `Vec`s, sets and tuples, which are their elements; for maps, which are their keys
