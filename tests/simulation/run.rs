@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::fmt::Write;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -80,14 +82,18 @@ impl Met {
 
 /// Runs what the seed says, on this thread.
 pub fn run(seed: u64) -> Report {
-    // What the stack draws: its jitter, and whom it asks.
-    fastrand::seed(seed);
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    let runtime = runtime.expect("nothing that it needs can be missing");
-    runtime.block_on(simulate(seed))
+    // In a thread of its own, in which everything begins anew that the stack keeps for each thread.
+    let run = thread::spawn(move || {
+        // What the stack draws: its jitter, and whom it asks.
+        fastrand::seed(seed);
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
+        let runtime = runtime.expect("nothing that it needs can be missing");
+        runtime.block_on(simulate(seed))
+    });
+    run.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 async fn simulate(seed: u64) -> Report {
