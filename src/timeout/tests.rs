@@ -80,16 +80,7 @@ async fn an_inner_service_that_notices_the_deadline_gives_the_error() {
             std::task::Poll::Ready(Err::<Value, _>(error))
         })
     });
-    let counters = Counters::new();
-    let mut service = TimeoutLayer::new(TIMEOUT)
-        .counters(counters.clone())
-        .layer(precise);
-    let mut response = task::spawn(service.call(get()));
-    assert_pending!(response.poll());
-    sleep(TIMEOUT + Duration::from_millis(10)).await;
-    let error = Error::from(assert_ready_err!(response.poll()));
-    assert_eq!(error.delivery(), Delivery::NotSent);
-    assert_eq!(counters.snapshot().timeouts, 1);
+    assert_ends_unsent(precise).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,9 +327,18 @@ async fn an_error_that_comes_when_asked_once_more_is_counted_once() {
             std::task::Poll::Ready(Err::<Value, _>(error))
         })
     });
+    assert_ends_unsent(slow).await;
+}
+
+/// Asserts that a request of `inner`, which knows that it was not sent, ends with that when its time is up, and is counted
+/// once.
+async fn assert_ends_unsent<S>(inner: S)
+where
+    S: Service<Command, Response = Value, Error = Error>,
+{
     let counters = Counters::new();
     let layer = TimeoutLayer::new(TIMEOUT).counters(counters.clone());
-    let mut service = layer.layer(slow);
+    let mut service = layer.layer(inner);
     let mut response = task::spawn(service.call(get()));
     assert_pending!(response.poll());
     sleep(TIMEOUT + Duration::from_millis(10)).await;
